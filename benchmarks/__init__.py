@@ -1,0 +1,1 @@
+"""What Rearguard costs, measured against other programs on captures that everybody can generate again."""

@@ -1,0 +1,20 @@
+"""The management interfaces of the world: who listens where, who may call, and what a border drop breaks."""
+
+from __future__ import annotations
+
+from rearguard.catalogue.catalogue import Catalogue, load, read
+from rearguard.catalogue.fields import schema
+from rearguard.catalogue.model import Initiator, Interface, Listener, Port, Source, Standing
+
+__all__ = [
+    "Catalogue",
+    "Initiator",
+    "Interface",
+    "Listener",
+    "Port",
+    "Source",
+    "Standing",
+    "load",
+    "read",
+    "schema",
+]

@@ -1,0 +1,141 @@
+"""``rearguard analyze``: read traffic, say who tried which management interface, and what came back."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rearguard.cli.console import console, say
+from rearguard.cli.group import Settings, settings
+from rearguard.cli.progress import progress
+from rearguard.model.errors import Place, UsageError
+from rearguard.model.finding import Severity
+
+if TYPE_CHECKING:
+    from rearguard.report.analysis import Analysis
+    from rearguard.report.charts import Studio
+
+__all__ = ["command", "exit_code"]
+
+EXIT_FOUND = 3
+EXIT_PARTLY_READ = 4
+
+
+@click.command("analyze")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--policy", "policy_file", metavar="FILE", help="The operator's policy (rearguard.yaml).")
+@click.option("--network", "networks", multiple=True, metavar="PREFIX", help="Managed devices live here.")
+@click.option(
+    "--controller",
+    "controllers",
+    multiple=True,
+    metavar="PREFIX[=INTERFACE,…]",
+    help="May manage devices, in both roles.",
+)
+@click.option("--drop", "drops", multiple=True, metavar="INTERFACE[,…]", help="What the border shall stop.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Write findings.json, contacts.parquet, report.html there."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print findings.json instead of the summary.")
+@click.option(
+    "--fail-on",
+    type=click.Choice([str(level) for level in Severity]),
+    help="Exit with 3 when something this severe was found.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that read; default: as many as help.")
+@click.option("--timings", metavar="FILE", help="Write the seconds of every stage as JSON.")
+def command(
+    paths: tuple[str, ...],
+    policy_file: str | None,
+    networks: tuple[str, ...],
+    controllers: tuple[str, ...],
+    drops: tuple[str, ...],
+    output: str | None,
+    as_json: bool,
+    fail_on: str | None,
+    workers: int | None,
+    timings: str | None,
+) -> int:
+    """Analyze captures: files, folders, globs, or - for standard input.
+
+    Exit codes: 0 done, 2 unusable input, 3 something at or above --fail-on was found (muted findings do not
+    count), 4 part of the input could not be read.
+    """
+    chosen = settings()
+    folder = None if output is None else Path(output)
+    with ExitStack() as stack:
+        studio = None
+        if folder is not None:
+            from rearguard.report.charts import Studio
+            from rearguard.report.write import check_folder
+
+            check_folder(folder)
+            studio = stack.enter_context(Studio())
+        from rearguard.report.run import analyze
+
+        bar = progress(chosen)
+        stack.callback(bar.done)
+        analysis = analyze(
+            paths,
+            policy_file=policy_file,
+            networks=networks,
+            controllers=controllers,
+            drops=drops,
+            workers=workers,
+            progress=bar,
+        )
+        bar.done()
+        _tell(analysis, chosen, folder, studio, as_json)
+    _timings(analysis, chosen, timings)
+    return exit_code(analysis, fail_on)
+
+
+def exit_code(analysis: Analysis, fail_on: str | None) -> int:
+    """3 wins over 4; a muted finding (exception, surveyor) is reported but fails nothing."""
+    if fail_on is not None:
+        least = Severity(fail_on).rank
+        if any(item.severity.rank >= least and "muted" not in item.labels for item in analysis.findings):
+            return EXIT_FOUND
+    return EXIT_PARTLY_READ if any(item.damaged is not None for item in analysis.sources) else 0
+
+
+def _tell(
+    analysis: Analysis, chosen: Settings, folder: Path | None, studio: Studio | None, as_json: bool
+) -> None:
+    written = None
+    if folder is not None and studio is not None:
+        from rearguard.report.write import write_report
+
+        written = write_report(analysis, folder, studio)
+    if as_json:
+        from rearguard.report.findings_json import dumps
+
+        click.echo(dumps(analysis), nl=False)
+        if not chosen.quiet:
+            for note in analysis.notes:
+                say(f"note: {note}")
+    elif not chosen.quiet:
+        from rearguard.report.terminal import render
+
+        render(analysis, console(chosen))
+    if written is not None and not chosen.quiet:
+        click.echo(f"\nreport: {written[-1]}" if not as_json else f"report: {written[-1]}", err=as_json)
+
+
+def _timings(analysis: Analysis, chosen: Settings, file: str | None) -> None:
+    if chosen.verbose:
+        for stage, seconds in analysis.timings.items():
+            say(f"{seconds:8.3f} s  {stage}")
+    if file is not None:
+        try:
+            Path(file).write_text(json.dumps(analysis.timings, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"the timings could not be written: {error.strerror}",
+                remedy="name a file in a folder that you may write to",
+                place=Place(file=file),
+            ) from error

@@ -1,0 +1,208 @@
+"""The contact cache: fixed size, set-associative, and it loses nothing: what it evicts it emits as a partial.
+
+Theory of operation. A set has eight ways. One 64-byte line holds the ways' tags and ages, so a look-up costs
+one line, and one more for the key of the way that matches. A way is in one of three states:
+
+    state    tag word          holds
+    empty    0                 nothing
+    single   used | hash       one packet from the client (rows.single)
+    full     used|full | hash  any number of packets (rows.full; the key stays in rows.single)
+
+    event                     single            full              not there
+    packet of the contact     becomes full      counts it         the victim is emitted, the way is filled
+    flush                     emitted           emitted           -
+
+The victim is an empty way, else the oldest way whose server never answered, else the oldest. Answered
+contacts therefore survive a flood of unanswered ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.mix import mix5
+from rearguard.contacts.single import NEVER_FIRST, NEVER_LAST, NO_PROOF, NO_RECORD, SINGLE
+from rearguard.model.compiled import inlined, kernel
+from rearguard.model.fields import CONTACT, dtype
+
+__all__ = ["FULL", "SINGLES", "WAYS", "Cache", "Emitted", "flush", "locate", "new_cache", "new_emitted"]
+
+WAYS = 8
+SINGLES = 0
+FULL = 1
+
+_USED = np.uint32(1 << 31)
+_IS_FULL = np.uint32(1 << 30)
+_HASH = np.uint32((1 << 30) - 1)
+_ANSWERED = np.uint32(1 << 31)
+_AGE_SHIFT = 27  # ages count 2^27 ns = 0.134 s
+_AGE_MAX = (1 << 31) - 1
+
+
+class Cache(NamedTuple):
+    """``line`` uint32[sets, 16]: eight tags, eight ages; ``single`` and ``full``: a row a way."""
+
+    line: npt.NDArray[np.uint32]
+    single: npt.NDArray[Any]
+    full: npt.NDArray[Any]
+
+
+class Emitted(NamedTuple):
+    """Where evicted rows go; ``count[SINGLES]`` and ``count[FULL]`` of them are there."""
+
+    single: npt.NDArray[Any]
+    full: npt.NDArray[Any]
+    count: npt.NDArray[np.int64]
+
+
+def new_cache(rows: int) -> Cache:
+    """An empty cache of ``rows`` contacts (a power of two, 8 or more)."""
+    if rows < WAYS or rows & (rows - 1):
+        raise ValueError("a cache has a power of two of rows, 8 or more")
+    return Cache(
+        _line_aligned(rows // WAYS, np.dtype(np.uint32), 2 * WAYS),
+        _line_aligned(rows, SINGLE, 1)[:, 0],
+        np.zeros(rows, dtype=dtype(CONTACT)),
+    )
+
+
+def new_emitted(singles: int, full: int) -> Emitted:
+    """Empty output of the given capacities."""
+    return Emitted(
+        np.zeros(singles, dtype=SINGLE), np.zeros(full, dtype=dtype(CONTACT)), np.zeros(2, dtype=np.int64)
+    )
+
+
+def _line_aligned(rows: int, kind: np.dtype[Any], columns: int) -> npt.NDArray[Any]:
+    """Zeroed (rows, columns) that begins on a 64-byte boundary, so that a set's line is one cache line."""
+    size = rows * columns * kind.itemsize
+    raw = np.zeros(size + 64, dtype=np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(kind).reshape(rows, columns)
+
+
+@inlined
+def age_of(ts: int, base: int) -> np.uint32:
+    """A time as an age word, larger is younger; what lies before ``base`` is as old as it gets."""
+    age = (ts - base) >> _AGE_SHIFT
+    return np.uint32(min(max(age, 0), _AGE_MAX))
+
+
+@inlined
+def emit(cache: Cache, out: Emitted, group: int, way: int) -> None:
+    """Hand one way's row out and leave the way empty. The caller has made sure that there is room."""
+    slot = group * WAYS + way
+    if cache.line[group, way] & _IS_FULL:
+        out.full[out.count[FULL]] = cache.full[slot]
+        out.count[FULL] += 1
+    else:
+        out.single[out.count[SINGLES]] = cache.single[slot]
+        out.count[SINGLES] += 1
+    cache.line[group, way] = np.uint32(0)
+
+
+@inlined
+def locate(
+    cache: Cache,
+    out: Emitted,
+    client_hi: np.uint64,
+    client_lo: np.uint64,
+    server_hi: np.uint64,
+    server_lo: np.uint64,
+    port: int,
+    proto: int,
+    lane: int,
+    age: np.uint32,
+    from_server: bool,
+) -> int:
+    """The slot of a contact. Not there: a way is made free for it and ``-1 - slot`` is returned, key unset."""
+    word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(lane) << np.uint64(24)
+    h = mix5(client_hi, client_lo, server_hi, server_lo, word)
+    group = np.int64(h & np.uint64(cache.line.shape[0] - 1))
+    tag = np.uint32(h >> np.uint64(34)) & _HASH
+    victim = 0
+    worst = np.uint32(0xFFFF_FFFF)
+    for way in range(WAYS):
+        word32 = cache.line[group, way]
+        if word32 == 0:
+            if worst != 0:
+                victim, worst = way, np.uint32(0)
+            continue
+        if word32 & _HASH == tag:
+            row = cache.single[group * WAYS + way]
+            if (
+                row.client_lo == client_lo
+                and row.server_lo == server_lo
+                and row.client_hi == client_hi
+                and row.server_hi == server_hi
+                and row.port == port
+                and row.proto == proto
+                and row.lane == lane
+            ):
+                last = cache.line[group, WAYS + way]
+                cache.line[group, WAYS + way] = max(last & ~_ANSWERED, age) | (
+                    _ANSWERED if from_server else last & _ANSWERED
+                )
+                return group * WAYS + way
+        # An age of 0 would tie with an empty way, which must win: count from 1.
+        old = cache.line[group, WAYS + way]
+        if worst != 0 and (old | np.uint32(1)) < worst:
+            victim, worst = way, old | np.uint32(1)
+    if cache.line[group, victim] != 0:
+        emit(cache, out, group, victim)
+    cache.line[group, victim] = _USED | tag
+    cache.line[group, WAYS + victim] = age | (_ANSWERED if from_server else np.uint32(0))
+    return -1 - (group * WAYS + victim)
+
+
+@inlined
+def is_full(cache: Cache, slot: int) -> bool:
+    """Whether the way holds a full row."""
+    return cache.line[slot // WAYS, slot % WAYS] & _IS_FULL != 0
+
+
+@inlined
+def make_full(cache: Cache, slot: int, observer: int, sampling: int) -> None:
+    """Turn a way into a full row that has its key and nothing else."""
+    cache.line[slot // WAYS, slot % WAYS] |= _IS_FULL
+    one = cache.single[slot]
+    row = cache.full[slot]
+    row.client_hi, row.client_lo = one.client_hi, one.client_lo
+    row.server_hi, row.server_lo = one.server_hi, one.server_lo
+    row.port, row.proto = one.port, one.proto
+    row.observer, row.sampling = observer, sampling
+    row.packets_c = row.packets_s = 0
+    row.bytes_c = row.bytes_s = 0
+    row.payload_c = row.payload_s = 0
+    row.first_c = row.first_s = NEVER_FIRST
+    row.last_c = row.last_s = NEVER_LAST
+    row.proof_rank_c = row.proof_rank_s = NO_PROOF
+    row.proof_time_c = row.proof_time_s = NEVER_FIRST
+    row.proof_rec_c = row.proof_rec_s = NO_RECORD
+    row.proof_port_c = row.proof_port_s = 0
+    row.load_time_c = row.load_time_s = NEVER_FIRST
+    row.load_rec_c = row.load_rec_s = NO_RECORD
+    row.load_port_c = row.load_port_s = 0
+    row.flags_c = row.flags_s = 0
+    row.seen_c = row.seen_s = 0
+    row.role = 0
+    row.known = 0xFFFF_FFFF
+    row.tries = 0
+    row.no_options = 0
+    row.fp_mirai = row.fp_zmap = row.fp_masscan = 0
+
+
+@kernel
+def flush(cache: Cache, out: Emitted, start: int) -> int:
+    """Emit every way from set ``start`` on while there is room; returns the first set not done."""
+    for group in range(start, cache.line.shape[0]):
+        room = min(out.single.size - out.count[SINGLES], out.full.size - out.count[FULL])
+        if room < WAYS:
+            return group
+        for way in range(WAYS):
+            if cache.line[group, way] != 0:
+                emit(cache, out, group, way)
+    return cache.line.shape[0]

@@ -1,0 +1,126 @@
+"""Lone clients: seen with one packet in the whole input, unanswered. Some are listed, the rest is counted.
+
+A flood from spoofed sources consists of them. Which clients are lone depends on all facts together and not
+on their order; which of them are listed, on the hash of their address. So both are the same for every
+split of the input. All other clients are always kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.mix import mix2
+from rearguard.model.compiled import kernel
+
+__all__ = ["CROWD_KEY", "count_crowd", "hash_clients", "pick_lone", "table_size"]
+
+CROWD_KEY = np.dtype(
+    [
+        ("network", "i4"),  # label of the server's network
+        ("lane", "u4"),
+        ("minute", "i8"),
+        ("clients", "i8"),
+        ("bytes", "i8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("row", "i8"),  # index of the earliest single
+        ("port", "u2"),  # 0 where no interface of the catalogue is meant
+        ("proto", "u1"),
+    ],
+    align=True,
+)
+"""One cell of the crowd: what lone clients beyond the limit did, per network, port and minute."""
+
+
+def table_size(rows: int) -> int:
+    """Entries of an open-addressing table for that many rows: a power of two, at most half full."""
+    return 1 << max(4, (2 * rows).bit_length())
+
+
+@kernel
+def hash_clients(rows: Any, hashes: npt.NDArray[np.uint64]) -> None:
+    """The hash of each row's client address."""
+    for i in range(rows.size):
+        hashes[i] = mix2(rows[i].client_hi, rows[i].client_lo)
+
+
+@kernel
+def pick_lone(
+    singles: npt.NDArray[np.uint64],
+    others: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.uint64],
+    lone: npt.NDArray[np.bool_],
+) -> None:
+    """``lone[i]``: hash i stands once in ``singles`` and not in ``others``.
+
+    ``table`` is zeroed and made by :func:`table_size` for both together. An entry is a hash whose lowest bit
+    was replaced by "more than one". Two clients whose hashes collide are both not lone: they are listed.
+    """
+    last = np.uint64(table.size - 1)
+    top = np.uint64(0xFFFF_FFFF_FFFF_FFFE)
+    for turn in range(2):
+        hashes = others if turn == 0 else singles
+        for h in hashes:
+            key = max(h & top, np.uint64(2))
+            at = (h >> np.uint64(20)) & last
+            while table[at] != 0 and table[at] & top != key:
+                at = (at + np.uint64(1)) & last
+            table[at] = key if turn == 1 and table[at] == 0 else key | np.uint64(1)
+    for i in range(singles.size):
+        key = max(singles[i] & top, np.uint64(2))
+        at = (singles[i] >> np.uint64(20)) & last
+        while table[at] & top != key:
+            at = (at + np.uint64(1)) & last
+        lone[i] = table[at] & np.uint64(1) == 0
+
+
+@kernel
+def count_crowd(
+    singles: Any,
+    start: int,
+    labels: npt.NDArray[np.int32],
+    listed: npt.NDArray[np.uint8],
+    cells: Any,
+    used: npt.NDArray[np.int64],
+) -> int:
+    """Count lone singles into CROWD_KEY cells, an open-addressing table whose empty entries have no clients.
+
+    ``labels`` gives each server's network, ``listed`` is 1 where an interface is meant; ``used[0]`` counts
+    entries. Returns the first row not taken because the table is half full.
+    """
+    for i in range(start, singles.size):
+        one = singles[i]
+        port = one.port if listed[i] else np.uint16(0)
+        minute = one.time // 60_000_000_000
+        word = np.uint64(port) | np.uint64(one.proto) << np.uint64(16) | np.uint64(one.lane) << np.uint64(24)
+        h = mix2(word ^ np.uint64(labels[i] + 1) << np.uint64(48), np.uint64(minute))
+        at = h % np.uint64(cells.size)
+        while cells[at].clients != 0 and not (
+            cells[at].port == port
+            and cells[at].proto == one.proto
+            and cells[at].lane == one.lane
+            and cells[at].network == labels[i]
+            and cells[at].minute == minute
+        ):
+            at = (at + np.uint64(1)) % np.uint64(cells.size)
+        cell = cells[at]
+        if cell.clients == 0:
+            if used[0] * 2 >= cells.size:
+                return i
+            used[0] += 1
+            cell.port, cell.proto, cell.lane = port, one.proto, one.lane
+            cell.network, cell.minute = labels[i], minute
+            cell.bytes = 0
+            cell.first = cell.last = one.time
+            cell.row = i
+        best = singles[cell.row]
+        if one.time < best.time or (one.time == best.time and one.rec < best.rec):
+            cell.row = i
+        cell.clients += 1
+        cell.bytes += one.bytes
+        cell.first = min(cell.first, one.time)
+        cell.last = max(cell.last, one.time)
+    return singles.size

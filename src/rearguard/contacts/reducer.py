@@ -1,0 +1,194 @@
+"""One worker's reduction: chunks in, partials out to where they are kept. Nothing here knows a file format."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.cache import FULL, SINGLES, flush, new_cache, new_emitted
+from rearguard.contacts.census import clear, count_census, new_pool
+from rearguard.contacts.hosts import new_hosts, note_hosts
+from rearguard.contacts.place import place_rows
+from rearguard.contacts.reduce import reduce_contacts
+from rearguard.contacts.single import SINGLE
+from rearguard.contacts.spill import PartitionedSpill, Spill
+from rearguard.contacts.view import RECORD_BITS
+from rearguard.model.chunk import ROWS, Chunk
+from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
+from rearguard.model.guard import Guard
+
+__all__ = ["Lanes", "Partials", "Reducer", "Sizes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much memory the reduction may take: rows of the caches of one worker, bytes kept before spilling."""
+
+    contacts: int = 65_536
+    hosts: int = 65_536
+    census_cells: int = 65_536
+    emitted: int = 262_144
+    spill: int = 48 << 20
+
+
+class Lanes:
+    """Numbers for (observer, sampling) pairs, shared by all workers; a lane is part of a contact's key."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._lock = threading.Lock()
+        self.observer = np.zeros(0, dtype=np.uint32)
+        self.sampling = np.zeros(0, dtype=np.uint32)
+
+    def number(self, observer: int, sampling: int) -> int:
+        """The lane of a pair; the arrays ``observer`` and ``sampling`` know it from then on."""
+        with self._lock:
+            known = self._numbers.setdefault((observer, sampling), len(self._numbers))
+            if known == len(self.observer):
+                self.observer = np.append(self.observer, np.uint32(observer))
+                self.sampling = np.append(self.sampling, np.uint32(sampling))
+            return known
+
+
+@dataclass(slots=True)
+class Partials:
+    """Everything that the workers emitted, and the lanes by which to read it."""
+
+    lanes: Lanes
+    singles: PartitionedSpill
+    contacts: PartitionedSpill
+    census: Spill
+    hosts: Spill
+
+    @classmethod
+    def new(cls, folder: Path, sizes: Sizes) -> Partials:
+        """Nothing yet; what does not fit into memory goes to unnamed files in ``folder``."""
+        return cls(
+            Lanes(),
+            PartitionedSpill(SINGLE, sizes.spill, folder),
+            PartitionedSpill(dtype(CONTACT), sizes.spill, folder),
+            Spill(dtype(CENSUS), sizes.spill, folder),
+            Spill(dtype(HOST), sizes.spill, folder),
+        )
+
+    def close(self) -> None:
+        for spill in (self.singles, self.contacts, self.census, self.hosts):
+            spill.close()
+
+
+@dataclass(slots=True)
+class Reducer:
+    """Feed it chunks of one source at a time; :meth:`finish` hands out what the caches still hold."""
+
+    guard: Guard
+    partials: Partials
+    sizes: Sizes = field(default_factory=Sizes)
+    _cache: Any = None
+    _out: Any = None
+    _pool: Any = None
+    _hosts: Any = None
+    _hosts_out: Any = None
+    _hosts_count: Any = None
+    _place: Any = None
+    _lanes: Any = None
+    _base: int | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = new_cache(self.sizes.contacts)
+        self._out = new_emitted(self.sizes.emitted, ROWS)
+        self._pool = new_pool(self.sizes.census_cells)
+        self._hosts = new_hosts(self.sizes.hosts)
+        self._hosts_out = np.zeros(ROWS, dtype=dtype(HOST))
+        self._hosts_count = np.zeros(1, dtype=np.int64)
+        self._place = np.zeros(ROWS, dtype=np.uint8)
+        self._lanes = np.zeros(ROWS, dtype=np.uint32)
+
+    def feed(self, chunk: Chunk, source: int, observers: npt.NDArray[np.uint32]) -> None:
+        """Reduce one chunk. ``observers`` maps the source's observer numbers to those of the run."""
+        rows, n = chunk.rows, chunk.n
+        if n == 0:
+            return
+        if self._base is None:
+            self._base = int(chunk.column("ts").min())
+        self._set_lanes(chunk, observers)
+        place_rows(rows, n, self.guard, self._place)
+        self._contacts(rows, n, np.uint64(source << RECORD_BITS))
+        self._count(rows, n)
+        self._note(rows, n)
+
+    def finish(self) -> None:
+        """Hand out all that is still held."""
+        group = 0
+        while group < self._cache.line.shape[0]:
+            group = flush(self._cache, self._out, group)
+            self._hand_out()
+        self._census_out()
+        held = self._hosts.reshape(-1)
+        self.partials.hosts.add(held[held["packets"] > 0])
+        held["packets"] = 0
+        self._hosts_spill()
+
+    def _set_lanes(self, chunk: Chunk, observers: npt.NDArray[np.uint32]) -> None:
+        lanes = self.partials.lanes
+        pairs = chunk.column("observer").astype(np.uint64) << np.uint64(32) | chunk.column("sampling")
+        if (pairs == pairs[0]).all():
+            pair = int(pairs[0])
+            self._lanes[: chunk.n] = lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF)
+            return
+        found, which = np.unique(pairs, return_inverse=True)
+        numbers = [lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF) for pair in found.tolist()]
+        self._lanes[: chunk.n] = np.array(numbers, dtype=np.uint32)[which]
+
+    def _contacts(self, rows: Any, n: int, source: np.uint64) -> None:
+        lanes, done = self.partials.lanes, 0
+        while True:
+            done = reduce_contacts(
+                rows, done, n, self._place, self.guard, self._lanes, lanes.observer, lanes.sampling,
+                source, self._base, self._cache, self._out,
+            )  # fmt: skip
+            if done == n:
+                return
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        count = self._out.count
+        self.partials.singles.add(self._out.single[: count[SINGLES]])
+        self.partials.contacts.add(self._out.full[: count[FULL]])
+        count[:] = 0
+
+    def _count(self, rows: Any, n: int) -> None:
+        done = 0
+        while True:
+            done = count_census(rows, done, n, self._place, self.guard, self._lanes, self._pool)
+            if done == n:
+                return
+            self._census_out()
+
+    def _census_out(self) -> None:
+        used, _, lane = self._pool.now.tolist()
+        cells = self._pool.cells[:used]
+        if used:
+            cells["observer"] = self.partials.lanes.observer[lane]
+            cells["sampling"] = self.partials.lanes.sampling[lane]
+            self.partials.census.add(cells)
+        clear(self._pool)
+
+    def _note(self, rows: Any, n: int) -> None:
+        done, observer = 0, self.partials.lanes.observer
+        while True:
+            done = note_hosts(
+                rows, done, n, self._place, self._lanes, observer,
+                self._hosts, self._hosts_out, self._hosts_count,
+            )  # fmt: skip
+            if done == n:
+                return
+            self._hosts_spill()
+
+    def _hosts_spill(self) -> None:
+        self.partials.hosts.add(self._hosts_out[: self._hosts_count[0]])
+        self._hosts_count[0] = 0

@@ -1,0 +1,268 @@
+"""When all input is read: partials are folded, judged and put into the view, one partition of clients at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rearguard.contacts.arrow import to_arrow
+from rearguard.contacts.fold import fold_contacts, fold_hosts, merge_observers
+from rearguard.contacts.judge import Judge, Words
+from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, pick_lone, table_size
+from rearguard.contacts.single import to_contacts
+from rearguard.contacts.spill import PARTITIONS
+from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL
+from rearguard.model.bits import DIRECTIONS, INBOUND
+from rearguard.model.fields import CENSUS, arrow_schema, dtype
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.catalogue import Catalogue
+    from rearguard.contacts.reducer import Partials
+    from rearguard.policy import Policy
+
+__all__ = ["Settled", "settle"]
+
+BATCH = 131_072
+"""Contacts that are judged at once; what bounds the memory of judging."""
+
+CROWD_CELLS = 1 << 16
+
+
+class Settled:
+    """What settling found out beside the tables: for the notes of the report."""
+
+    def __init__(self) -> None:
+        self.contacts = 0
+        self.crowd_clients = 0
+
+
+def settle(
+    partials: Partials,
+    groups: npt.NDArray[np.uint32],
+    policy: Policy,
+    catalogue: Catalogue,
+    con: duckdb.DuckDBPyConnection,
+    today: date,
+    clock: Callable[[str], None],
+) -> Settled:
+    """Fill ``judged``, ``census`` and ``crowd``. ``groups`` gives each observer's group (rule A5).
+
+    Observers of one group saw different packets and are added; of several groups the largest count holds.
+    ``clock(stage)`` is told when a stage is done.
+    """
+    con.execute(JUDGED_SQL)
+    con.execute(CENSUS_SQL)
+    con.execute(CROWD_SQL)
+    count = int(groups.max(initial=0)) + 1
+    hosts = _hosts(partials, groups)
+    judge = Judge.build(policy, catalogue, hosts, count, today)
+    clock("hosts")
+    settled = Settled()
+    crowd: list[npt.NDArray[Any]] = []
+    listed = 0
+    limit = policy.limits.lone_clients
+    for singles, rows in _partitions(partials):
+        lone = _lone(singles, rows, judge)
+        quota = max(0, limit - listed)
+        listed += int(lone.sum())
+        kept, rest = _chosen(singles, lone, quota)
+        if len(rest):
+            crowd.append(_crowd_rows(rest, judge, partials))
+            settled.crowd_clients += len(rest)
+        everything = np.concatenate(
+            [rows, to_contacts(kept, partials.lanes.observer, partials.lanes.sampling)]
+        )
+        everything["observer"] = groups[everything["observer"]]
+        folded = fold_contacts(everything)
+        observers = np.ones(len(folded), dtype=np.uint32)
+        if count > 1:
+            folded, observers = merge_observers(folded)
+        settled.contacts += len(folded)
+        for start in range(0, len(folded), BATCH):
+            part = slice(start, start + BATCH)
+            _insert(con, "judged", to_arrow(judge.columns(folded[part], observers[part])))
+    clock("fold and judge")
+    if crowd:
+        _insert(con, "crowd", _crowd_table(np.concatenate(crowd), judge))
+    _census(partials, groups, con)
+    clock("census")
+    return settled
+
+
+def _hosts(partials: Partials, groups: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
+    """Folded hosts, incrementally: memory is that of the distinct addresses."""
+    folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
+    for batch in partials.hosts.batches():
+        mine = batch.copy()
+        mine["observer"] = groups[mine["observer"]]
+        folded = fold_hosts(np.concatenate([folded, mine]))
+    return folded
+
+
+def _partitions(partials: Partials) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """(singles, full rows) of each partition of the clients; one when everything is in memory."""
+    if partials.singles.partitions == partials.contacts.partitions == 1:
+        yield partials.singles.partition(0), partials.contacts.partition(0)
+        return
+    partials.singles.spread()
+    partials.contacts.spread()
+    for number in range(PARTITIONS):
+        yield partials.singles.partition(number), partials.contacts.partition(number)
+
+
+def _lone(singles: npt.NDArray[Any], rows: npt.NDArray[Any], judge: Judge) -> npt.NDArray[np.bool_]:
+    """Which singles are from lone clients that are not ours."""
+    lone = np.zeros(len(singles), dtype=np.bool_)
+    hashes = np.empty(len(singles), dtype=np.uint64)
+    others = np.empty(len(rows), dtype=np.uint64)
+    hash_clients(singles, hashes)
+    hash_clients(rows, others)
+    pick_lone(hashes, others, np.zeros(table_size(len(hashes) + len(others)), dtype=np.uint64), lone)
+    ours = judge.networks.lookup(singles["client_hi"][lone], singles["client_lo"][lone]) >= 0
+    lone[np.flatnonzero(lone)[ours]] = False
+    return lone
+
+
+def _chosen(
+    singles: npt.NDArray[Any], lone: npt.NDArray[np.bool_], quota: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The singles to list and those to count. Partitions come by hash, so the lowest hashes are listed."""
+    if int(lone.sum()) <= quota:
+        return singles, singles[:0]
+    at = np.flatnonzero(lone)
+    hashes = np.empty(len(at), dtype=np.uint64)
+    hash_clients(singles[at], hashes)
+    rest = at[np.argsort(hashes, kind="stable")[quota:]]
+    keep = np.ones(len(singles), dtype=np.bool_)
+    keep[rest] = False
+    return singles[keep], singles[rest]
+
+
+def _crowd_rows(singles: npt.NDArray[Any], judge: Judge, partials: Partials) -> npt.NDArray[Any]:
+    """Crowd cells of one partition, joined with the single that was the earliest of each."""
+    labels = judge.networks.lookup(singles["server_hi"], singles["server_lo"])
+    interface = judge.rights.of_device(singles["proto"], singles["port"], labels)
+    listed = (interface >= 0).astype(np.uint8)
+    found, start = [], 0
+    while start < len(singles):
+        cells = np.zeros(CROWD_CELLS, dtype=CROWD_KEY)
+        start = count_crowd(singles, start, labels, listed, cells, np.zeros(1, dtype=np.int64))
+        cells = cells[cells["clients"] > 0]
+        joined = np.zeros(len(cells), dtype=_CROWD_ROW)
+        for name in CROWD_KEY.names or ():
+            if name != "row":
+                joined[name] = cells[name]
+        for name in ("client_hi", "client_lo", "server_hi", "server_lo", "rec", "time", "client_port"):
+            joined[name] = singles[name][cells["row"]]
+        found.append(joined)
+    return np.concatenate(found)
+
+
+_CROWD_ROW = np.dtype(
+    [
+        *((name, kind[0]) for name, kind in (CROWD_KEY.fields or {}).items() if name != "row"),
+        ("client_hi", "u8"),
+        ("client_lo", "u8"),
+        ("server_hi", "u8"),
+        ("server_lo", "u8"),
+        ("rec", "u8"),
+        ("time", "i8"),
+        ("client_port", "u2"),
+    ]
+)
+
+
+def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
+    """Cells of all partitions merged, as the ``crowd`` table has them (each single is one try, one packet)."""
+    keys = ("network", "port", "proto", "lane", "minute")
+    order = np.lexsort((rows["rec"], rows["first"], *(rows[name] for name in keys)))
+    rows = rows[order]
+    changed = np.zeros(len(rows), dtype=np.bool_)
+    changed[0] = True
+    for name in keys:
+        changed[1:] |= rows[name][1:] != rows[name][:-1]
+    starts = np.flatnonzero(changed)
+    one = rows[starts]  # the earliest of each cell comes first
+    clients = np.add.reduceat(rows["clients"], starts)
+    label = one["network"]
+    interface = judge.rights.of_device(one["proto"], one["port"], label)
+    direction = np.full(len(one), INBOUND, dtype=np.int32)
+    return to_arrow(
+        {
+            "interface": Words(interface, judge.rights.names),
+            "direction": Words(direction, DIRECTIONS),
+            "network": Words(label, judge.network_names),
+            "port": one["port"],
+            "proto": one["proto"],
+            "minute": one["minute"],
+            "clients": clients.astype(np.uint64),
+            "tries": clients.astype(np.uint64),
+            "packets": clients.astype(np.uint64),
+            "bytes": np.add.reduceat(rows["bytes"], starts).astype(np.uint64),
+            "first": np.minimum.reduceat(rows["first"], starts),
+            "last": np.maximum.reduceat(rows["last"], starts),
+            "proof_rec_c": one["rec"],
+            "proof_time_c": one["time"],
+            "proof_port_c": one["client_port"],
+            **{name: one[name] for name in ("client_hi", "client_lo", "server_hi", "server_lo")},
+        }
+    )
+
+
+def _census(partials: Partials, groups: npt.NDArray[np.uint32], con: duckdb.DuckDBPyConnection) -> None:
+    """Cells of one minute, port, protocol and direction merged; of several observer groups the largest."""
+    folded: npt.NDArray[Any] = np.zeros(0, dtype=dtype(CENSUS))
+    for batch in partials.census.batches():
+        mine = batch.copy()
+        mine["observer"] = groups[mine["observer"]]
+        folded = _merge_census(np.concatenate([folded, mine]), ("observer", "sampling"))
+    folded = _merge_census(folded, (), largest=True)
+    names = [
+        item.name for item in arrow_schema(CENSUS) if item.name not in ("observer", "sources", "targets")
+    ]
+    columns: dict[str, Any] = {name: folded[name] for name in names}
+    table = to_arrow(columns)
+    for name in ("sources", "targets"):
+        flat = np.ascontiguousarray(folded[name]).tobytes()
+        blobs = pa.FixedSizeBinaryArray.from_buffers(pa.binary(64), len(folded), [None, pa.py_buffer(flat)])
+        table = table.append_column(name, blobs.cast(pa.binary()))
+    if len(folded):
+        _insert(con, "census", table)
+
+
+def _merge_census(
+    rows: npt.NDArray[Any], further: tuple[str, ...], *, largest: bool = False
+) -> npt.NDArray[Any]:
+    if not len(rows):
+        return rows
+    keys = ("minute", "port", "proto", "direction", *further)
+    rows = rows[np.lexsort(tuple(rows[name] for name in reversed(keys)))]
+    changed = np.zeros(len(rows), dtype=np.bool_)
+    changed[0] = True
+    for name in keys:
+        changed[1:] |= rows[name][1:] != rows[name][:-1]
+    starts = np.flatnonzero(changed)
+    out = rows[starts].copy()
+    add = np.maximum if largest else np.add
+    for name in ("packets", "bytes", "tries"):
+        out[name] = add.reduceat(rows[name], starts)
+    for name in ("sources", "targets"):
+        out[name] = np.maximum.reduceat(rows[name], starts, axis=0)
+    if largest:
+        out["sampling"] = np.maximum.reduceat(rows["sampling"], starts)
+    return out
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
+    if rows.num_rows:
+        con.register("incoming", rows)
+        con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+        con.unregister("incoming")
+

@@ -1,0 +1,187 @@
+"""Rows that are kept until the fold: in memory up to a budget, then in unnamed files that vanish with us.
+
+Nothing is ever read while rows still come in. Several workers may add rows at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.mix import mix2
+from rearguard.model.compiled import kernel
+from rearguard.model.errors import RearguardError
+
+__all__ = ["PARTITIONS", "PartitionedSpill", "Spill"]
+
+PARTITIONS = 256
+
+BATCH = 65_536
+"""Rows that a reader gets at once."""
+
+
+class Spill:
+    """Rows of one numpy record type, in any order."""
+
+    def __init__(self, kind: np.dtype[Any], budget: int, folder: Path) -> None:
+        self.kind = kind
+        self.rows = 0
+        self._budget = budget  # bytes kept in memory
+        self._folder = folder
+        self._held: list[npt.NDArray[Any]] = []
+        self._held_bytes = 0
+        self._file: IO[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Keep a copy of the rows."""
+        if not len(rows):
+            return
+        with self._lock:
+            self._held.append(rows.copy())
+            self._held_bytes += rows.nbytes
+            self.rows += len(rows)
+            if self._held_bytes > self._budget:
+                if self._file is None:
+                    self._file = _scratch(self._folder)
+                for part in self._held:
+                    _write(self._file, part)
+                self._held.clear()
+                self._held_bytes = 0
+
+    def batches(self) -> Iterator[npt.NDArray[Any]]:
+        """All rows, up to BATCH at a time. Each call starts from the beginning."""
+        if self._file is not None:
+            yield from _read(self._file, self.kind)
+        for part in self._held:
+            for start in range(0, len(part), BATCH):
+                yield part[start : start + BATCH]
+
+    def close(self) -> None:
+        """Free memory and disk."""
+        self._held.clear()
+        if self._file is not None:
+            self._file.close()
+
+
+class PartitionedSpill:
+    """Rows by hash of their client: all rows of one client are in one partition.
+
+    What fits into the budget is one partition in memory; beyond that there are 256, in files.
+    """
+
+    def __init__(self, kind: np.dtype[Any], budget: int, folder: Path) -> None:
+        self.kind = kind
+        self.rows = 0
+        self._budget = budget
+        self._folder = folder
+        self._held: list[npt.NDArray[Any]] = []
+        self._held_bytes = 0
+        self._files: list[IO[bytes]] = []
+        self._sorted = np.zeros(0, dtype=kind)  # reused: fresh memory costs a page fault every 4 KiB
+        self._lock = threading.Lock()
+
+    @property
+    def partitions(self) -> int:
+        """1 while everything is in memory, else PARTITIONS."""
+        return len(self._files) or 1
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Keep a copy of the rows."""
+        if not len(rows):
+            return
+        with self._lock:
+            self.rows += len(rows)
+            if not self._files and self._held_bytes + rows.nbytes <= self._budget:
+                self._held.append(rows.copy())
+                self._held_bytes += rows.nbytes
+                return
+            self._to_files()
+            self._store(rows)
+
+    def spread(self) -> None:
+        """Partition what is held too, so that it can be read beside another spill that has files."""
+        with self._lock:
+            self._to_files()
+
+    def partition(self, number: int) -> npt.NDArray[Any]:
+        """All rows of one partition."""
+        parts = list(_read(self._files[number], self.kind)) if self._files else self._held
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=self.kind)
+
+    def close(self) -> None:
+        """Free memory and disk."""
+        self._held.clear()
+        for file in self._files:
+            file.close()
+
+    def _to_files(self) -> None:
+        if not self._files:
+            self._files = [_scratch(self._folder) for _ in range(PARTITIONS)]
+            for part in self._held:
+                self._store(part)
+            self._held.clear()
+
+    def _store(self, rows: npt.NDArray[Any]) -> None:
+        for file, part in zip(self._files, self._sort(rows), strict=True):
+            _write(file, part)
+
+    def _sort(self, rows: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """The rows of each partition, as views of a buffer that the next call overwrites."""
+        if len(self._sorted) < len(rows):
+            self._sorted = np.empty(len(rows), dtype=self.kind)
+        numbers = np.empty(len(rows), dtype=np.uint8)
+        counts = np.zeros(PARTITIONS, dtype=np.int64)
+        _partition(rows, numbers, counts)
+        ends = np.cumsum(counts)
+        _scatter(rows, numbers, ends - counts, self._sorted)
+        return np.split(self._sorted[: len(rows)], ends[:-1])
+
+
+@kernel
+def _partition(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
+    """The partition (first eight bits of the client's hash) of each row, and how many rows each has."""
+    for i in range(rows.size):
+        number = mix2(rows[i].client_hi, rows[i].client_lo) >> np.uint64(56)
+        numbers[i] = number
+        counts[number] += 1
+
+
+@kernel
+def _scatter(rows: Any, numbers: npt.NDArray[np.uint8], places: npt.NDArray[np.int64], target: Any) -> None:
+    """Copy each row to the next place of its partition; ``places`` starts as where each begins."""
+    for i in range(rows.size):
+        number = numbers[i]
+        target[places[number]] = rows[i]
+        places[number] += 1
+
+
+def _scratch(folder: Path) -> IO[bytes]:
+    return tempfile.TemporaryFile(dir=folder, buffering=0)
+
+
+def _write(file: IO[bytes], rows: npt.NDArray[Any]) -> None:
+    view = memoryview(np.ascontiguousarray(rows)).cast("B")
+    try:
+        while len(view):
+            view = view[file.write(view) :]
+    except OSError as error:
+        raise RearguardError(
+            f"the space for intermediate results is used up ({error.strerror})",
+            remedy="set TMPDIR to a folder with more room (a spoofed flood needs about its own size there)",
+        ) from error
+
+
+def _read(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+    file.seek(0)
+    while data := file.read(BATCH * kind.itemsize):
+        while len(data) % kind.itemsize:
+            data += file.read(kind.itemsize - len(data) % kind.itemsize)
+        yield np.frombuffer(data, dtype=kind)
+    file.seek(0, 2)

@@ -1,0 +1,212 @@
+"""``exposed-device``: a device of ours that answers strangers on a management interface (rule B7).
+
+What proves it, the strongest first:
+
+* one packet with exactly SYN and ACK from the device's port (OR-ed flags of a flow never count as one);
+* a UDP reply to a datagram;
+* payload from the port to enough different remotes, all on ephemeral ports: one remote alone could be a server
+  to which a client of ours happens to speak from that port.
+
+Not concluded: ports on which customers commonly run services of their own (whose service it is, only its payload
+tells), networks where several subscribers share an address (rule A7), internal contacts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rearguard.detect import wording
+from rearguard.detect.compromised import is_shared
+from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.shape import Conclusion, Context, State
+from rearguard.detect.touches import fill, fold_touches, prepare
+from rearguard.model import bits
+from rearguard.model.address import format_address, from_halves
+from rearguard.model.finding import Finding, Kind, Severity, Subject
+
+if TYPE_CHECKING:
+    from rearguard.catalogue.model import Interface
+    from rearguard.contacts.view import View
+
+__all__ = ["Exposed"]
+
+TALKATIVE = 2048
+"""Bytes of payload in one conversation, more than a refusal with its headers needs."""
+
+MORE_SQL = f""",
+    payload_s, coalesce(load_port_s, proof_port_s, 0) AS far_port,
+    seen_s & {bits.SEEN_SYNACK} <> 0 AS synack, seen_s & {bits.SEEN_DATA} <> 0 OR payload_s > 0 AS spoke
+"""
+
+CHOSEN_SQL = """
+CREATE OR REPLACE TEMP TABLE proofs AS
+SELECT
+    t.*,
+    CASE
+        WHEN proto = 6 AND synack THEN 'synack'
+        WHEN proto = 17 AND result >= 3 AND packets_s > 0 AND tries > 0 THEN 'reply'
+        WHEN spoke AND far_port >= 1024 AND far_port NOT IN (FROM known_ports) THEN 'payload'
+    END AS proof
+FROM touches t
+WHERE interface IS NOT NULL AND (interface, proto, port) NOT IN (FROM shared_ports)
+    AND coalesce(server_network NOT IN (FROM shared_networks), true);
+
+CREATE OR REPLACE TEMP TABLE alike AS
+SELECT device_hi, device_lo, count(DISTINCT (proto, port)) AS open_ports
+FROM touches
+WHERE (synack OR (proto = 17 AND result >= 3))
+GROUP BY ALL
+HAVING count(DISTINCT (proto, port)) >= {alike};
+
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH found AS (
+    SELECT
+        device_hi, device_lo, interface, count(DISTINCT (server_hi, server_lo)) AS addresses,
+        min(server_hi) AS high, min(server_lo) AS low,
+        count(*) FILTER (proof = 'synack') AS synacks, count(*) FILTER (proof = 'reply') AS replies,
+        count(DISTINCT (source_hi, source_lo)) FILTER (proof = 'payload') AS payloads, max(result) AS result,
+        max(CASE WHEN result = 4 THEN payload_s END) AS most
+    FROM proofs
+    WHERE proof IS NOT NULL
+    GROUP BY device_hi, device_lo, interface
+)
+SELECT
+    row_number() OVER (ORDER BY device_hi, device_lo, interface)::INTEGER AS gid, found.*, open_ports,
+    list_contains({lan_only}, interface) AS lan_only, count(*) OVER () AS total
+FROM found LEFT JOIN alike USING (device_hi, device_lo)
+WHERE synacks > 0 OR replies > 0 OR payloads >= {remotes}
+ORDER BY open_ports IS NOT NULL, lan_only DESC, result DESC, gid LIMIT {limit};
+
+CREATE OR REPLACE TEMP TABLE members AS
+SELECT c.gid, p.*, p.source_hi AS peer_hi, CASE
+    WHEN p.source_lo = 0 AND p.source_hi <> 0 THEN p.client_lo ELSE p.source_lo
+END AS peer_lo
+FROM proofs p JOIN chosen c USING (device_hi, device_lo, interface)
+WHERE p.proof IS NOT NULL;
+"""
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Devices that a stranger reached."""
+
+    kind: ClassVar[Kind] = Kind.EXPOSED_DEVICE
+    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    after: ClassVar[frozenset[Kind]] = frozenset()
+
+    def fold(self, state: State | None, window: View) -> State:
+        return fold_touches(
+            state,
+            window,
+            "direction = 'inbound' AND coalesce(listener, 'device') = 'device' AND packets_s > 0",
+            server_proof=True,
+            more=MORE_SQL,
+        )
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        policy, catalogue = context.policy, context.catalogue
+        con = prepare(context, state["touches"])
+        shared = [(name,) for name in policy.networks if is_shared(policy, name)]
+        fill(con, "shared_networks (network VARCHAR)", shared)
+        known = sorted({(port,) for _, port in catalogue.ports(opt_in=True)})
+        fill(con, "known_ports (port USMALLINT)", known)
+        con.execute(
+            CHOSEN_SQL.format(
+                alike=policy.thresholds.exposed_alike_ports,
+                remotes=policy.thresholds.exposed_payload_remotes,
+                limit=policy.limits.findings_per_kind,
+                lan_only=[entry.id for entry in catalogue.interfaces if entry.lan_only] or "['']",
+            )
+        )
+        portraits = draw(con, context)
+        chosen = rows(con, "SELECT * FROM chosen")
+        con.close()
+        findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+
+
+def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+    entry = context.catalogue.get(group["interface"])
+    proof, proven, confidence = _proof(group)
+    severity, severity_reason = _severity(group, portrait, entry)
+    labels = ["exception", "muted"] if portrait.all_exception else []
+    remark = ""
+    if group["open_ports"] is not None:
+        labels.append("answers-alike")
+        confidence = 0.5
+        remark = (
+            f" The address answers on {group['open_ports']} ports alike: a SYN proxy in front of it, or a host"
+            " to which everything is forwarded, looks the same."
+        )
+    address = _device_text(group, context)
+    return Finding(
+        kind=Kind.EXPOSED_DEVICE,
+        subject=Subject("device", address, True),
+        interface=entry.id,
+        transport=transport(portrait.proto),
+        ports=portrait.ports,
+        direction="inbound",
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=confidence,
+        peers=portrait.peers,
+        contacts=portrait.contacts,
+        packets=portrait.packets,
+        bytes=portrait.bytes,
+        first_seen=portrait.first,
+        last_seen=portrait.last,
+        outcomes=portrait.outcomes,
+        labels=tuple(labels),
+        evidence=portrait.evidence,
+        reason=(
+            f"Our device {address} answered {wording.many(portrait.seen, 'unauthorised remote')} on {entry.id}:"
+            f" {proven}.{remark}"
+        ),
+        details={
+            "proof": proof,
+            "payload_read": False,
+            "only_surveyors": portrait.all_surveyor,
+            "answers_on_ports": group["open_ports"],
+        },
+        **wording.entry_ids(entry),
+    )
+
+
+def _proof(group: dict[str, Any]) -> tuple[str, str, float]:
+    """Which proof, in words, and how sure it makes."""
+    if group["synacks"]:
+        return "synack", f"exactly SYN+ACK in {wording.many(group['synacks'], 'contact')}", 0.99
+    if group["replies"]:
+        return "reply", f"a UDP reply in {wording.many(group['replies'], 'contact')}", 0.95
+    words = f"payload from the port to {wording.many(group['payloads'], 'remote')} on ephemeral ports"
+    return "payload", words, 0.8
+
+
+def _severity(group: dict[str, Any], portrait: Portrait, entry: Interface) -> tuple[Severity, str]:
+    if portrait.all_exception:
+        return Severity.LOW, "accepted by an exception of the policy"
+    if group["open_ports"] is not None:
+        return Severity.LOW, "it answers on so many ports that the answer says little about this one"
+    if entry.lan_only:
+        return Severity.CRITICAL, f"{entry.title} is made for the home side and answers the outside"
+    if (group["most"] or 0) > TALKATIVE:
+        return Severity.HIGH, (
+            f"it sent a stranger {group['most']:,} bytes of payload, more than a refusal needs; the payload was"
+            " not read, so whether a login was asked first is not known"
+        )
+    if portrait.outcomes.get("conversed"):
+        return Severity.MEDIUM, (
+            "payload went both ways; it was not read, so whether a login was demanded is not known"
+        )
+    return Severity.MEDIUM, "it accepts strangers' connections; no conversation was seen"
+
+
+def _device_text(group: dict[str, Any], context: Context) -> str:
+    """Its address, or its delegated prefix where several addresses in it answered (rule A8)."""
+    if group["addresses"] == 1:
+        return format_address(group["high"], group["low"])
+    address = from_halves(group["device_hi"], group["device_lo"])
+    network = context.policy.network_of(address)
+    length = context.policy.networks[network].delegated if network is not None else None
+    return f"{address}/{length or 64}"

@@ -1,0 +1,313 @@
+"""``flood``: so many initiations at one device, or in one network, that the interface itself suffers (rule B12).
+
+A contact tells how many tries it held and from when to when, not when each came. Each contact therefore spreads its
+tries evenly over its time, over one minute at least, and a sweep over beginnings and ends adds them up: the
+highest sum is the peak, in initiations a minute. Bursts inside one long contact are flattened by that, so the
+peak is a lower value. Sources that are only counted (``crowd``) spread over their minute.
+
+With a baseline (the input is at least ``surge_baseline_minutes`` long) a rate that holds for more than half of
+the time within ``flood_factor`` of the peak is the usual load and no flood.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rearguard.detect import wording
+from rearguard.detect.estimate import interval
+from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.shape import Conclusion, Context, State, append, read
+from rearguard.detect.sources import SECOND
+from rearguard.detect.touches import fold_touches, prepare
+from rearguard.model.address import format_address
+from rearguard.model.finding import Evidence, Finding, Kind, Peers, Severity, Subject
+
+if TYPE_CHECKING:
+    from rearguard.contacts.view import View
+
+__all__ = ["Flood"]
+
+NETWORK_DEVICES = 50
+"""A network is flooded from the rate on that so many of its devices would be."""
+
+CROWD_SQL = """
+SELECT
+    interface, list_position(['inbound', 'outbound', 'internal', 'transit'], direction)::UTINYINT - 1 AS way,
+    network, port, proto, minute, clients, tries, packets, bytes, first, last,
+    proof_rec_c, proof_time_c, proof_port_c, client_hi, client_lo, server_hi, server_lo
+FROM crowd
+WHERE interface IS NOT NULL AND direction IN ('inbound', 'internal')
+"""
+
+SWEEP_SQL = """
+CREATE OR REPLACE TEMP TABLE parts AS
+SELECT
+    interface, way, server_network AS network, device_hi, device_lo, begun // 1000000000 AS start,
+    greatest((ended - begun) // 1000000000, 60) AS seconds, tries * rate AS tries, rate, 1 AS sources
+FROM touches
+WHERE way IN (0, 2) AND tries > 0
+UNION ALL
+SELECT interface, way, network, NULL, NULL, minute * 60, 60, tries, 1, clients FROM crowd_facts;
+
+CREATE OR REPLACE TEMP TABLE candidates AS
+SELECT row_number() OVER ()::INTEGER AS gid, *
+FROM (
+    SELECT
+        interface, way, device_hi, device_lo, NULL::VARCHAR AS network, max(rate) AS rate,
+        sum(tries)::BIGINT AS tries, {device} AS threshold
+    FROM parts WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device}
+    UNION ALL
+    SELECT
+        interface, way, NULL, NULL, network, max(rate), sum(tries)::BIGINT, {network}
+    FROM parts WHERE network IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {network}
+);
+
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH loads AS (
+    SELECT gid, start, seconds, parts.tries::HUGEINT * 60000 // seconds AS slope
+    FROM parts JOIN candidates USING (interface, way, device_hi, device_lo)
+    UNION ALL
+    SELECT gid, start, seconds, parts.tries::HUGEINT * 60000 // seconds
+    FROM parts JOIN candidates USING (interface, way, network)
+),
+events AS (
+    SELECT gid, moment, sum(delta) AS delta
+    FROM (
+        SELECT gid, start AS moment, slope AS delta FROM loads
+        UNION ALL SELECT gid, start + seconds, -slope FROM loads
+    )
+    GROUP BY ALL
+),
+levels AS (
+    SELECT
+        gid, moment, sum(delta) OVER (PARTITION BY gid ORDER BY moment) AS level,
+        lead(moment, 1, moment) OVER (PARTITION BY gid ORDER BY moment) - moment AS held
+    FROM events
+),
+peaks AS (
+    SELECT gid, max(level) AS peak, arg_min(moment, (-level, moment)) AS peak_at FROM levels GROUP BY gid
+),
+busy AS (
+    SELECT gid, sum(held) AS busy FROM levels JOIN peaks USING (gid)
+    WHERE level * {factor} >= peak GROUP BY gid
+)
+SELECT candidates.*, (peak / 1000)::DOUBLE AS peak, peak_at, busy::BIGINT AS busy, count(*) OVER () AS total
+FROM candidates JOIN peaks USING (gid) JOIN busy USING (gid)
+WHERE peak >= threshold * 1000 AND NOT ({span} >= {learned} AND busy * 2 > {span})
+ORDER BY peak / threshold DESC, interface, way, device_hi, device_lo, network LIMIT {limit};
+
+CREATE OR REPLACE TEMP VIEW members AS
+SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
+FROM touches t JOIN chosen c USING (interface, way, device_hi, device_lo) WHERE t.tries > 0
+UNION ALL
+SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
+FROM touches t JOIN chosen c ON c.interface = t.interface AND c.way = t.way AND c.network = t.server_network
+WHERE t.tries > 0;
+"""
+
+CROWDS_SQL = """
+SELECT
+    gid, sum(clients)::BIGINT AS clients, max(clients)::BIGINT AS most, sum(packets)::BIGINT AS packets,
+    sum(bytes)::BIGINT AS bytes, min(first) AS first, max(last) AS last,
+    list_sort(list(DISTINCT port)) AS ports, min(proto) AS proto,
+    arg_min(
+        {{'rec': proof_rec_c, 'time': proof_time_c, 'far_port': proof_port_c, 'port': port, 'proto': proto,
+         'client_hi': client_hi, 'client_lo': client_lo, 'server_hi': server_hi, 'server_lo': server_lo}},
+        {{'time': proof_time_c, 'rec': proof_rec_c}}, {evidence}
+    ) AS proofs
+FROM crowd_facts JOIN chosen USING (interface, way, network)
+GROUP BY gid
+"""
+
+
+@dataclass(frozen=True)
+class Flood:
+    """Devices and networks under more initiations than they were made for."""
+
+    kind: ClassVar[Kind] = Kind.FLOOD
+    needs: ClassVar[frozenset[str]] = frozenset({"judged", "crowd"})
+    after: ClassVar[frozenset[Kind]] = frozenset()
+
+    def fold(self, state: State | None, window: View) -> State:
+        touches = fold_touches(
+            None,
+            window,
+            "direction IN ('inbound', 'internal') AND interface IS NOT NULL AND tries > 0",
+            more=", coalesce(last_c, last) AS ended",
+        )
+        return append(state, touches | {"crowd": read(window, CROWD_SQL)})
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        thresholds, limits = context.policy.thresholds, context.policy.limits
+        con = prepare(context, state["touches"])
+        con.register("crowd_facts", state["crowd"])
+        span = (context.span[1] - context.span[0]) // SECOND if context.span is not None else 0
+        con.execute(
+            SWEEP_SQL.format(
+                device=thresholds.flood_per_minute,
+                network=thresholds.flood_per_minute * NETWORK_DEVICES,
+                factor=thresholds.flood_factor,
+                span=span,
+                learned=thresholds.surge_baseline_minutes * 60,
+                limit=limits.findings_per_kind,
+            )
+        )
+        portraits = draw(con, context)
+        crowds = {row["gid"]: row for row in rows(con, CROWDS_SQL.format(evidence=limits.evidence))}
+        chosen = rows(con, "SELECT * FROM chosen")
+        con.close()
+        findings = tuple(
+            _finding(group, _Sum.of(portraits.get(group["gid"]), crowds.get(group["gid"]), context), context, span)
+            for group in chosen
+        )
+        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A portrait and a crowd together."""
+
+    peers: Peers
+    contacts: int
+    packets: int
+    bytes: int
+    first: int
+    last: int
+    proto: int
+    ports: tuple[int, ...]
+    outcomes: dict[str, int]
+    fingerprints: tuple[str, ...]
+    muted: bool
+    evidence: tuple[Evidence, ...]
+
+    @classmethod
+    def of(cls, portrait: Portrait | None, crowd: dict[str, Any] | None, context: Context) -> _Sum:
+        if portrait is None:
+            assert crowd is not None
+            count, low = crowd["clients"], crowd["most"]
+            return cls(
+                Peers(count, (low, count)),
+                count,
+                crowd["packets"],
+                crowd["bytes"],
+                crowd["first"],
+                crowd["last"],
+                crowd["proto"],
+                tuple(crowd["ports"]),
+                {"unanswered": count},
+                (),
+                False,
+                tuple(_evidence(proof, context) for proof in crowd["proofs"]),
+            )
+        muted = portrait.all_surveyor or portrait.all_exception
+        alone = cls(
+            portrait.peers,
+            portrait.contacts,
+            portrait.packets,
+            portrait.bytes,
+            portrait.first,
+            portrait.last,
+            portrait.proto,
+            portrait.ports,
+            portrait.outcomes,
+            portrait.fingerprints,
+            muted,
+            portrait.evidence,
+        )
+        if crowd is None:
+            return alone
+        counted = cls.of(None, crowd, context)
+        low, high = portrait.peers.interval
+        outcomes = dict(portrait.outcomes)
+        outcomes["unanswered"] = outcomes.get("unanswered", 0) + counted.contacts
+        return cls(
+            Peers(
+                portrait.peers.count + counted.peers.count,
+                (low + counted.peers.interval[0], high + counted.peers.interval[1]),
+                portrait.peers.sample,
+            ),
+            alone.contacts + counted.contacts,
+            alone.packets + counted.packets,
+            alone.bytes + counted.bytes,
+            min(alone.first, counted.first),
+            max(alone.last, counted.last),
+            min(alone.proto, counted.proto),
+            tuple(sorted({*alone.ports, *counted.ports})),
+            outcomes,
+            alone.fingerprints,
+            False,
+            (alone.evidence + counted.evidence)[: context.policy.limits.evidence],
+        )
+
+
+def _evidence(proof: dict[str, Any], context: Context) -> Evidence:
+    source, record = context.pointer(proof["rec"])
+    name = f"{transport(proof['proto'])}/{proof['port']}"
+    return Evidence(
+        source,
+        record,
+        proof["time"],
+        transport(proof["proto"]),
+        format_address(proof["client_hi"], proof["client_lo"]),
+        proof["far_port"],
+        format_address(proof["server_hi"], proof["server_lo"]),
+        proof["port"],
+        f"SYN to {name}" if proof["proto"] == 6 else f"datagram to {name}",
+    )
+
+
+def _finding(group: dict[str, Any], total: _Sum, context: Context, span: int) -> Finding:
+    thresholds = context.policy.thresholds
+    entry = context.catalogue.get(group["interface"])
+    one = group["network"] is None
+    address = format_address(group["device_hi"], group["device_lo"]) if one else str(group["network"])
+    what = f"Our device {address}" if one else f"The network {address}"
+    excess = group["peak"] / group["threshold"]
+    rate = max(1, group["rate"])
+    low, high = (value * rate for value in interval(group["peak"] / rate)) if rate > 1 else (group["peak"],) * 2
+    learned = span >= thresholds.surge_baseline_minutes * 60
+    if total.muted:
+        severity, severity_reason = Severity.LOW, "only sources that the policy knows and accepts"
+    elif excess >= thresholds.flood_factor:
+        severity, severity_reason = Severity.CRITICAL, f"{excess:.0f} times the rate that counts as a flood"
+    else:
+        severity, severity_reason = Severity.HIGH, "weak devices fall under such rates"
+    return Finding(
+        kind=Kind.FLOOD,
+        subject=Subject("device", address, True),
+        interface=entry.id,
+        transport=transport(total.proto),
+        ports=total.ports,
+        direction=wording.direction(group["way"]),
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=min(wording.CEILING, 1 - (0.1 if learned else 0.2) * 0.5 ** min(10.0, excess - 1)),
+        peers=total.peers,
+        contacts=total.contacts,
+        packets=total.packets,
+        bytes=total.bytes,
+        first_seen=total.first,
+        last_seen=total.last,
+        outcomes=total.outcomes,
+        fingerprints=total.fingerprints,
+        labels=("muted",) if total.muted else (),
+        evidence=total.evidence,
+        reason=(
+            f"{what} got {group['tries']:,} unauthorised initiations on {entry.id} from"
+            f" {wording.many(total.peers.count, 'source address')}, at the peak about {group['peak']:,.0f} a minute"
+            f" (a flood from {group['threshold']:,} on)."
+        ),
+        details={
+            "scope": "device" if one else "network",
+            "peak_per_minute": round(group["peak"], 1),
+            "peak_interval": [math.floor(low), math.ceil(high)],
+            "peak_at_s": group["peak_at"],
+            "threshold_per_minute": group["threshold"],
+            "seconds_near_peak": group["busy"],
+            "baseline": "half of the time below" if learned else "input too short for a baseline",
+            "sampling": rate,
+        },
+        **wording.entry_ids(entry),
+    )

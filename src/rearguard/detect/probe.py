@@ -1,0 +1,118 @@
+"""``probe``: an unauthorised source that tried fewer devices than a scan (rule B1).
+
+One finding a source, interface and direction. What is a ``scan``, a ``compromised-device`` or the victim of a
+reflection is not also a probe, nor is a source whose vertical scan went over the interface's ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rearguard.detect import wording
+from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.shape import Conclusion, Context, State
+from rearguard.detect.sources import build_groups, source_key, subject_of
+from rearguard.detect.touches import fill, fold_touches, prepare
+from rearguard.model.bits import DIRECTIONS
+from rearguard.model.finding import Finding, Kind
+
+if TYPE_CHECKING:
+    from rearguard.contacts.view import View
+
+__all__ = ["Probe"]
+
+CHOSEN_SQL = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+SELECT groups.*, count(*) OVER () AS total
+FROM groups ANTI JOIN swept USING (source_hi, source_lo, way)
+WHERE NOT is_scan
+ORDER BY result DESC, devices DESC, dark DESC, source_hi, source_lo, interface, way LIMIT {limit}
+"""
+
+MEMBERS_SQL = """
+CREATE OR REPLACE TEMP TABLE members AS
+SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
+FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
+ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
+WHERE t.opened
+"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Sources that tried one device or a few."""
+
+    kind: ClassVar[Kind] = Kind.PROBE
+    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    after: ClassVar[frozenset[Kind]] = frozenset({Kind.COMPROMISED_DEVICE, Kind.SCAN})
+
+    def fold(self, state: State | None, window: View) -> State:
+        return fold_touches(state, window, "interface IS NOT NULL")
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        con = prepare(context, state["touches"])
+        build_groups(con, context)
+        swept = [
+            (*source_key(finding.subject.address), DIRECTIONS.index(finding.direction))
+            for finding in context.of(Kind.SCAN)
+            if finding.subject.address is not None and "vertical" in finding.details["shape"]
+        ]
+        fill(con, "swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
+        con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
+        con.execute(MEMBERS_SQL)
+        portraits = draw(con, context)
+        chosen = rows(con, "SELECT * FROM chosen")
+        con.close()
+        findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+
+
+def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+    entry = context.catalogue.get(group["interface"])
+    subject = subject_of(group, portrait)
+    severity, severity_reason = wording.severity_of(portrait, entry, group["way"], scan=False)
+    details: dict[str, Any] = {"tries": portrait.tries, "dark_devices": portrait.dark}
+    if portrait.identity_unknown:
+        details["answered_identity_unknown"] = portrait.identity_unknown
+    estimate = "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    return Finding(
+        kind=Kind.PROBE,
+        subject=subject,
+        interface=entry.id,
+        transport=transport(portrait.proto),
+        ports=portrait.ports,
+        direction=wording.direction(group["way"]),
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=_confidence(portrait),
+        peers=portrait.peers,
+        contacts=portrait.contacts,
+        packets=portrait.packets,
+        bytes=portrait.bytes,
+        first_seen=portrait.first,
+        last_seen=portrait.last,
+        outcomes=portrait.outcomes,
+        fingerprints=portrait.fingerprints,
+        labels=wording.labels(portrait),
+        evidence=portrait.evidence,
+        reason=(
+            f"{wording.who(portrait, str(subject.address), group['way'])} tried"
+            f" {wording.many(portrait.seen, 'device')}{estimate} on {entry.id} without being authorised:"
+            f" {wording.outcome_words(portrait)}."
+        ),
+        details=details | wording.sampling_details(portrait, group["in_window"]),
+        **wording.entry_ids(entry),
+    )
+
+
+def _confidence(portrait: Portrait) -> float:
+    """That it was meant: 0.5 for one lone try, more with each further device, a dark address or a handshake."""
+    doubt = 0.5 * 0.9 ** (portrait.seen - 1)
+    if portrait.dark:
+        doubt *= 0.5
+    if portrait.verified:
+        doubt *= 0.5
+    if portrait.fingerprints:
+        doubt *= 0.1
+    return min(wording.CEILING, 1 - doubt)

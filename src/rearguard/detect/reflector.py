@@ -1,0 +1,124 @@
+"""``reflector``: a device of ours whose UDP service is made to answer somebody who never asked (rule B4).
+
+The sender of a datagram is not proven, so whoever seems to ask a service that answers more than it is asked is
+held to be the victim: role ``victim`` among the peers, never an attacker. Requests are added up by device and by
+the victim's /24 (IPv6: /48), because attacks are spread over a victim's network. A survey that asks each device once
+stays below ``reflector_min_packets``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rearguard.detect import wording
+from rearguard.detect.portrait import Portrait, draw, rows
+from rearguard.detect.shape import Conclusion, Context, State
+from rearguard.detect.sources import find_reflections
+from rearguard.detect.touches import fold_touches, prepare
+from rearguard.model.address import format_address
+from rearguard.model.finding import Finding, Kind, Severity, Subject
+
+if TYPE_CHECKING:
+    from rearguard.contacts.view import View
+
+__all__ = ["Reflector"]
+
+STRONG = 10.0
+"""Bytes out per byte in from which one device alone is a weapon worth calling about at once."""
+
+CHOSEN_SQL = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+SELECT
+    row_number() OVER (ORDER BY server_hi, server_lo, interface)::INTEGER AS gid,
+    server_hi, server_lo, interface,
+    sum(tries * rate)::DOUBLE AS requests, sum(bytes_c * rate)::DOUBLE AS asked,
+    sum(bytes_s * rate)::DOUBLE AS sent, count(*) OVER () AS total
+FROM touches SEMI JOIN reflections USING (server_hi, server_lo, interface, source_net)
+WHERE forgeable AND packets_s > 0 AND way = 0
+GROUP BY server_hi, server_lo, interface
+ORDER BY sent DESC, gid LIMIT {limit}
+"""
+
+MEMBERS_SQL = """
+CREATE OR REPLACE TEMP VIEW members AS
+SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
+FROM touches t JOIN chosen c USING (server_hi, server_lo, interface)
+SEMI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
+WHERE t.forgeable AND t.packets_s > 0 AND t.way = 0
+"""
+
+
+@dataclass(frozen=True)
+class Reflector:
+    """Devices of ours that are used against others."""
+
+    kind: ClassVar[Kind] = Kind.REFLECTOR
+    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    after: ClassVar[frozenset[Kind]] = frozenset()
+
+    def fold(self, state: State | None, window: View) -> State:
+        return fold_touches(
+            state,
+            window,
+            "direction = 'inbound' AND proto = 17 AND interface IS NOT NULL AND packets_s > 0",
+            server_proof=True,
+        )
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        con = prepare(context, state["touches"])
+        find_reflections(con, context)
+        con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
+        con.execute(MEMBERS_SQL)
+        portraits = draw(con, context)
+        chosen = rows(con, "SELECT * FROM chosen")
+        con.close()
+        findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+
+
+def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+    entry = context.catalogue.get(group["interface"])
+    address = format_address(group["server_hi"], group["server_lo"])
+    ratio = group["sent"] / max(1.0, group["asked"])
+    if portrait.all_exception:
+        severity, severity_reason = Severity.LOW, "accepted by an exception of the policy"
+    elif ratio >= STRONG:
+        severity, severity_reason = Severity.HIGH, f"it sends {ratio:.1f} bytes for each byte it is asked"
+    else:
+        severity, severity_reason = Severity.MEDIUM, f"it sends {ratio:.1f} bytes for each byte it is asked"
+    excess = group["requests"] / context.policy.thresholds.reflector_min_packets
+    return Finding(
+        kind=Kind.REFLECTOR,
+        subject=Subject("device", address, True),
+        interface=entry.id,
+        transport="udp",
+        ports=portrait.ports,
+        direction="inbound",
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=min(wording.CEILING, 1 - 0.2 * 0.5 ** min(10.0, max(0.0, excess - 1))),
+        peers=portrait.peers,
+        contacts=portrait.contacts,
+        packets=portrait.packets,
+        bytes=portrait.bytes,
+        first_seen=portrait.first,
+        last_seen=portrait.last,
+        outcomes=portrait.outcomes,
+        labels=("exception", "muted") if portrait.all_exception else (),
+        evidence=portrait.evidence,
+        reason=(
+            f"Our device {address} answered {round(group['requests']):,} requests on {entry.id} that seem to come"
+            f" from {wording.many(portrait.seen, 'address')} with {ratio:.1f} times as many bytes; nothing proves"
+            " those senders, so they are held to be victims."
+        ),
+        details={
+            "peer_role": "victim",
+            "requests": round(group["requests"]),
+            "bytes_in": round(group["asked"]),
+            "bytes_out": round(group["sent"]),
+            "ratio": round(ratio, 2),
+        }
+        | wording.sampling_details(portrait, 1),
+        **wording.entry_ids(entry),
+    )

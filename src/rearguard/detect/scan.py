@@ -1,0 +1,251 @@
+"""``scan``: one source that tries many devices, or many ports of one device (rules B1, B3, B4, B6, B14).
+
+* horizontal: enough devices on one catalogued interface within ``scan_window``; answers do not clear it, because
+  on a management interface a stranger has no innocent way out;
+* slow: enough devices on one catalogued interface over the whole input;
+* vertical: enough ports of one device within ``scan_ports_window``, none of which became a conversation;
+* on uncatalogued TCP ports: the random walk and the fan-out of :mod:`rearguard.detect.walk`.
+
+One finding a source, interface and direction; what has no interface (vertical, uncatalogued) is one together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rearguard.detect import wording
+from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.shape import Conclusion, Context, State
+from rearguard.detect.sources import build_groups, subject_of
+from rearguard.detect.touches import fold_touches, prepare
+from rearguard.detect.walk import run_fans, run_verticals, run_walks
+from rearguard.model.finding import Finding, Kind
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.contacts.view import View
+
+__all__ = ["MAX_PORTS", "Scan"]
+
+MAX_PORTS = 1024
+"""Ports that a finding lists; a sweep of all 65,536 says how many more there were."""
+
+HORIZONTAL_SQL = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+SELECT * FROM groups WHERE is_scan
+ORDER BY result DESC, devices DESC, source_hi, source_lo, interface, way LIMIT {limit}
+"""
+
+HORIZONTAL_MEMBERS_SQL = """
+CREATE OR REPLACE TEMP TABLE members AS
+SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
+FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
+ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
+WHERE t.opened
+"""
+
+FORMLESS_SQL = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH found AS (
+    SELECT source_hi, source_lo, way FROM walks
+    UNION SELECT source_hi, source_lo, way FROM fans
+    UNION SELECT source_hi, source_lo, way FROM verticals
+),
+swept AS (
+    SELECT source_hi, source_lo, way, count(*) AS swept, max(ports) AS ports FROM verticals GROUP BY ALL
+),
+seen AS (
+    SELECT source_hi, source_lo, way, min(client_lo) AS low, max(client_lo) AS high, min(rate) AS rate
+    FROM touches SEMI JOIN found USING (source_hi, source_lo, way) GROUP BY ALL
+)
+SELECT
+    row_number() OVER ()::INTEGER AS gid, NULL::VARCHAR AS interface, seen.*, swept, ports,
+    walks.accused, walks.ratio, walks.failures, fans.devices AS fan, in_window, in_ports
+FROM seen
+JOIN required USING (rate)
+LEFT JOIN walks USING (source_hi, source_lo, way)
+LEFT JOIN fans USING (source_hi, source_lo, way)
+LEFT JOIN swept USING (source_hi, source_lo, way)
+ANTI JOIN taken ON taken.source_hi = seen.source_hi AND taken.source_lo = seen.source_lo
+    AND taken.way = seen.way AND taken.interface IS NULL
+ORDER BY coalesce(fan, 0) + coalesce(ports, 0) DESC, source_hi, source_lo, way LIMIT {limit}
+"""
+
+FORMLESS_MEMBERS_SQL = """
+CREATE OR REPLACE TEMP TABLE members AS
+SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
+FROM touches t JOIN chosen c ON c.source_hi = t.source_hi AND c.source_lo = t.source_lo AND c.way = t.way
+LEFT JOIN verticals v ON v.source_hi = t.source_hi AND v.source_lo = t.source_lo AND v.way = t.way
+    AND v.device_hi = t.device_hi AND v.device_lo = t.device_lo
+WHERE t.opened AND (t.interface IS NULL AND (c.accused IS NOT NULL OR c.fan IS NOT NULL) OR v.ports IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Sources that search for devices."""
+
+    kind: ClassVar[Kind] = Kind.SCAN
+    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    after: ClassVar[frozenset[Kind]] = frozenset({Kind.COMPROMISED_DEVICE})
+
+    def fold(self, state: State | None, window: View) -> State:
+        return fold_touches(state, window, "interface IS NOT NULL OR proto = 6")
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        con = prepare(context, state["touches"])
+        limit = context.policy.limits.findings_per_kind
+        build_groups(con, context)
+        total = _count(con, "SELECT count(*) FROM groups WHERE is_scan")
+        con.execute(HORIZONTAL_SQL.format(limit=limit))
+        con.execute(HORIZONTAL_MEMBERS_SQL)
+        findings = _each(con, context, _horizontal)
+
+        run_walks(con, context.policy.thresholds)
+        run_fans(con, context.policy.thresholds)
+        run_verticals(con, context.policy.thresholds)
+        total += _count(
+            con,
+            "SELECT count(*) FROM (SELECT source_hi, source_lo, way FROM walks"
+            " UNION SELECT source_hi, source_lo, way FROM fans"
+            " UNION SELECT source_hi, source_lo, way FROM verticals)",
+        )
+        con.execute(FORMLESS_SQL.format(limit=limit))
+        con.execute(FORMLESS_MEMBERS_SQL)
+        findings += _each(con, context, _formless)
+        con.close()
+        findings.sort(key=lambda finding: (-finding.severity.rank, finding.id))
+        return Conclusion(tuple(findings[:limit]), max(0, total - limit))
+
+
+def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _each(con: duckdb.DuckDBPyConnection, context: Context, build: Any) -> list[Finding]:
+    portraits = draw(con, context)
+    chosen = rows(con, "SELECT * FROM chosen")
+    return [build(group, portraits[group["gid"]], context) for group in chosen if group["gid"] in portraits]
+
+
+def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+    entry = context.catalogue.get(group["interface"])
+    subject = subject_of(group, portrait)
+    shapes = ["horizontal"] if group["is_fast"] else ["slow"]
+    severity, severity_reason = wording.severity_of(portrait, entry, group["way"], scan=True)
+    thresholds = context.policy.thresholds
+    pace = (
+        f"{group['peak']:,} of them within {thresholds.scan_window} s"
+        if group["is_fast"]
+        else f"slowly, at most {group['peak']:,} within {thresholds.scan_window} s"
+    )
+    estimate = "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    needs = group["in_window"] if group["is_fast"] else group["in_all"]
+    return Finding(
+        kind=Kind.SCAN,
+        subject=subject,
+        interface=entry.id,
+        transport=transport(portrait.proto),
+        ports=portrait.ports[:MAX_PORTS],
+        direction=wording.direction(group["way"]),
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=_confidence(portrait, group["peak"] / group["in_window"]),
+        peers=portrait.peers,
+        contacts=portrait.contacts,
+        packets=portrait.packets,
+        bytes=portrait.bytes,
+        first_seen=portrait.first,
+        last_seen=portrait.last,
+        outcomes=portrait.outcomes,
+        fingerprints=portrait.fingerprints,
+        labels=wording.labels(portrait),
+        evidence=portrait.evidence,
+        reason=(
+            f"{wording.who(portrait, str(subject.address), group['way'])} tried"
+            f" {wording.many(portrait.seen, 'device')}{estimate} on {entry.id}, {pace}, without being"
+            f" authorised: {wording.outcome_words(portrait)}."
+        ),
+        details={"shape": shapes, "peak_in_window": group["peak"], "window_s": thresholds.scan_window}
+        | _details(portrait, needs),
+        **wording.entry_ids(entry),
+    )
+
+
+def _formless(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+    thresholds = context.policy.thresholds
+    subject = subject_of(group, portrait)
+    shapes, said, confidence = [], [], 0.9
+    if group["accused"] is not None:
+        shapes.append("random-walk")
+        said.append(
+            f"{group['failures']:,} first tries failed, and the test decided after {group['accused']} devices"
+        )
+        confidence = max(confidence, min(wording.CEILING, 1 / (1 + math.exp(-group["ratio"]))))
+    if group["fan"] is not None:
+        shapes.append("fan-out")
+        said.append(f"one port of {wording.many(group['fan'], 'device')} failed")
+    if group["swept"] is not None:
+        shapes.append("vertical")
+        said.append(
+            f"up to {group['ports']:,} ports of {wording.many(group['swept'], 'device')}"
+            f" within {thresholds.scan_ports_window} s"
+        )
+        confidence = max(confidence, _confidence(portrait, group["ports"] / group["in_ports"]))
+    severity, severity_reason = wording.severity_of(portrait, None, group["way"], scan=True)
+    details: dict[str, Any] = {"shape": shapes, "port_count": len(portrait.ports)}
+    if group["swept"] is not None:
+        details |= {"vertical_devices": group["swept"], "most_ports_of_a_device": group["ports"]}
+    if group["accused"] is not None:
+        details |= {"walk_decided_after": group["accused"], "walk_log_ratio": round(group["ratio"], 3)}
+    return Finding(
+        kind=Kind.SCAN,
+        subject=subject,
+        interface=None,
+        transport=transport(portrait.proto),
+        ports=portrait.ports[:MAX_PORTS],
+        direction=wording.direction(group["way"]),
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=confidence,
+        peers=portrait.peers,
+        contacts=portrait.contacts,
+        packets=portrait.packets,
+        bytes=portrait.bytes,
+        first_seen=portrait.first,
+        last_seen=portrait.last,
+        outcomes=portrait.outcomes,
+        fingerprints=portrait.fingerprints,
+        labels=wording.labels(portrait),
+        evidence=portrait.evidence,
+        reason=(
+            f"{wording.who(portrait, str(subject.address), group['way'])} searched"
+            f" {wording.many(portrait.seen, 'device')}: {'; '.join(said)}."
+        ),
+        details=details | _details(portrait, group["in_window"]),
+    )
+
+
+def _details(portrait: Portrait, needs: int) -> dict[str, Any]:
+    details: dict[str, Any] = {"tries": portrait.tries, "dark_devices": portrait.dark}
+    if portrait.identity_unknown:
+        details["answered_identity_unknown"] = portrait.identity_unknown
+    return details | wording.sampling_details(portrait, needs)
+
+
+def _confidence(portrait: Portrait, excess: float) -> float:
+    """0.9 at the threshold; doubt halves with each further threshold's worth, with dark addresses (rule B6) and
+    is a tenth with a fingerprint."""
+    doubt = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
+    if portrait.dark:
+        doubt *= 0.5
+    if portrait.fingerprints:
+        doubt *= 0.1
+    return min(wording.CEILING, 1 - doubt)
+
+

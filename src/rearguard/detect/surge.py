@@ -1,0 +1,288 @@
+"""``port-surge``: many networks suddenly try one port (rule B13), as in the first hours of a worm.
+
+The census is the only thing that is looked at for *whether* (see :mod:`rearguard.detect.surge_test`); the contacts
+then tell *what* it is: a survey by few networks, a flood of few targets, or a distributed outbreak; whether the
+sources listen on that port themselves, as the victims of a worm do; and whether our devices answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from rearguard.contacts import hll
+from rearguard.detect import wording
+from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.shape import Conclusion, Context, State, append, read
+from rearguard.detect.surge_series import build, split_key
+from rearguard.detect.surge_test import Alarm, Budget, alarms, diurnal_shape
+from rearguard.detect.touches import fill, fold_touches, prepare
+from rearguard.model.bits import TRANSIT
+from rearguard.model.finding import Finding, Kind, Peers, Severity, Subject
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.catalogue.model import Interface
+    from rearguard.contacts.view import View
+
+__all__ = ["PortSurge"]
+
+MINUTE = 60_000_000_000
+FEW_TARGETS = 3
+WORM_SHARE = 0.1
+"""From this share of sources that listen on the port themselves the surge has the shape of a worm."""
+
+CENSUS_SQL = f"""
+SELECT minute, port, proto, direction, packets, bytes, tries, sources, targets
+FROM census
+WHERE tries > 0 AND direction <> {TRANSIT}
+"""
+
+LISTENERS_SQL = """
+SELECT DISTINCT server_hi, server_lo, port, proto
+FROM judged
+WHERE direction = 'outbound' AND outcome IN ('answered', 'conversed')
+"""
+
+ORDERED_SQL = """
+SELECT minute, port, proto, direction, tries, sources
+FROM census_facts ORDER BY port, proto, direction, minute
+"""
+
+TOTALS_SQL = """
+SELECT gid, sum(packets)::BIGINT AS packets, sum(bytes)::BIGINT AS bytes, sum(tries)::BIGINT AS tries
+FROM census_facts JOIN surges USING (port, proto, direction)
+WHERE minute >= from_minute AND minute < to_minute
+GROUP BY gid
+"""
+
+TARGETS_SQL = """
+SELECT gid, targets
+FROM census_facts JOIN surges USING (port, proto, direction)
+WHERE minute >= worst_from AND minute < worst_to
+"""
+
+MEMBERS_SQL = f"""
+CREATE OR REPLACE TEMP TABLE members AS
+SELECT s.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo, EXISTS (
+    FROM listener_facts l
+    WHERE l.server_hi = t.client_hi AND l.server_lo = t.client_lo AND l.port = t.port AND l.proto = t.proto
+) AS listens
+FROM touches t JOIN surges s ON s.port = t.port AND s.proto = t.proto AND s.direction = t.way
+WHERE t.tries > 0 AND t.ended >= from_minute * {MINUTE} AND t.begun < to_minute * {MINUTE}
+"""
+
+SHAPE_SQL = """
+SELECT
+    gid, count(DISTINCT (client_hi, client_lo)) AS sources,
+    count(DISTINCT (client_hi, client_lo)) FILTER (listens) AS listeners,
+    count(DISTINCT (client_hi, client_lo)) FILTER (surveyor IS NOT NULL) AS surveyors,
+    count(DISTINCT (server_hi, server_lo)) FILTER (result >= 3) AS answering
+FROM members GROUP BY gid
+"""
+
+
+@dataclass(frozen=True)
+class PortSurge:
+    """Ports that suddenly interest many networks."""
+
+    kind: ClassVar[Kind] = Kind.PORT_SURGE
+    needs: ClassVar[frozenset[str]] = frozenset({"judged", "census"})
+    after: ClassVar[frozenset[Kind]] = frozenset()
+
+    def fold(self, state: State | None, window: View) -> State:
+        touches = fold_touches(None, window, "tries > 0", more=", coalesce(last_c, last) AS ended")
+        facts = {"census": read(window, CENSUS_SQL), "listeners": read(window, LISTENERS_SQL)}
+        return append(state, touches | facts)
+
+    def conclude(self, state: State, context: Context) -> Conclusion:
+        thresholds = context.policy.thresholds
+        con = prepare(context, state["touches"])
+        con.register("census_facts", state["census"])
+        con.register("listener_facts", state["listeners"])
+        series = build(con.sql(ORDERED_SQL).to_arrow_table())
+        told = []
+        minutes = series[0].last - series[0].first + 1 if len(series[0].keys) else 0
+        if 0 < minutes <= thresholds.surge_baseline_minutes:
+            told.append(
+                f"port-surge was not judged: {minutes} minutes of traffic, and the first"
+                f" {thresholds.surge_baseline_minutes} are needed as a baseline"
+            )
+        budget = Budget.of(series, thresholds.surge_false_alarms)
+        shape = diurnal_shape(series[-1])
+        by_port: dict[int, list[Alarm]] = defaultdict(list)
+        for one in series:
+            for alarm in alarms(one, shape, thresholds, budget):
+                by_port[alarm.key].append(alarm)
+        worst_first = sorted(by_port.values(), key=lambda found: (min(a.log_p for a in found), found[0].key))
+        limit = context.policy.limits.findings_per_kind
+        findings = _describe(con, context, worst_first[:limit], budget, shape is not None)
+        con.close()
+        return Conclusion(tuple(findings), max(0, len(worst_first) - limit), tuple(told))
+
+
+def _describe(
+    con: duckdb.DuckDBPyConnection,
+    context: Context,
+    surges: list[list[Alarm]],
+    budget: Budget,
+    shaped: bool,
+) -> list[Finding]:
+    if not surges:
+        return []
+    table = []
+    for gid, found in enumerate(surges):
+        worst = _worst(found)
+        table.append(
+            (
+                gid,
+                *split_key(worst.key),
+                min(alarm.window * alarm.minutes for alarm in found),
+                max((alarm.window + 1) * alarm.minutes for alarm in found),
+                worst.window * worst.minutes,
+                (worst.window + 1) * worst.minutes,
+            )
+        )
+    columns = (
+        "gid INTEGER, port USMALLINT, proto UTINYINT, direction UTINYINT,"
+        " from_minute BIGINT, to_minute BIGINT, worst_from BIGINT, worst_to BIGINT"
+    )
+    fill(con, f"surges ({columns})", table)
+    con.execute(MEMBERS_SQL)
+    portraits = draw(con, context)
+    shapes = {row["gid"]: row for row in rows(con, SHAPE_SQL)}
+    totals = {row["gid"]: row for row in rows(con, TOTALS_SQL)}
+    targets: dict[int, list[bytes]] = defaultdict(list)
+    for row in rows(con, TARGETS_SQL):
+        targets[row["gid"]].append(row["targets"])
+    return [
+        _finding(
+            found,
+            (table[gid][4], table[gid][5]),
+            totals[gid],
+            _distinct(targets[gid]),
+            portraits.get(gid),
+            shapes.get(gid),
+            context,
+            budget,
+            shaped,
+        )
+        for gid, found in enumerate(surges)
+    ]
+
+
+def _worst(found: list[Alarm]) -> Alarm:
+    return min(found, key=lambda alarm: (alarm.log_p, alarm.minutes, alarm.window))
+
+
+def _distinct(blobs: list[bytes]) -> float:
+    registers = np.frombuffer(b"".join(blobs), dtype=np.uint8)
+    return float(hll.estimate(hll.merge(registers))[0])
+
+
+def _finding(
+    found: list[Alarm],
+    span: tuple[int, int],
+    total: dict[str, Any],
+    targets: float,
+    portrait: Portrait | None,
+    shape: dict[str, Any] | None,
+    context: Context,
+    budget: Budget,
+    shaped: bool,
+) -> Finding:
+    worst = _worst(found)
+    port, proto, way = split_key(worst.key)
+    name = f"{transport(proto)}/{port}"
+    entries = context.catalogue.listening(transport(proto), port)
+    entry = entries[0] if entries else None
+    tells = _tells(worst, targets, shape, context)
+    worm = shape is not None and shape["listeners"] >= max(2, WORM_SHARE * shape["sources"])
+    answering = shape["answering"] if shape is not None else 0
+    severity, severity_reason = _severity(tells, entry, worm, answering)
+    error = 2 * hll.ERROR * worst.sources
+    sample = portrait.peers.sample if portrait is not None else ()
+    return Finding(
+        kind=Kind.PORT_SURGE,
+        subject=Subject("port", name),
+        interface=entry.id if entry is not None else None,
+        transport=transport(proto),
+        ports=(port,),
+        direction=wording.direction(way),
+        severity=severity,
+        severity_reason=severity_reason,
+        confidence=0.9 if worst.past.short else 0.97,
+        peers=Peers(
+            round(worst.sources),
+            (max(0, math.floor(worst.sources - error)), math.ceil(worst.sources + error)),
+            sample,
+        ),
+        contacts=portrait.contacts if portrait is not None else 0,
+        packets=total["packets"],
+        bytes=total["bytes"],
+        first_seen=span[0] * MINUTE,
+        last_seen=span[1] * MINUTE - 1,
+        outcomes=portrait.outcomes if portrait is not None else {},
+        fingerprints=portrait.fingerprints if portrait is not None else (),
+        labels=("worm-shape",) if worm else (),
+        evidence=portrait.evidence if portrait is not None else (),
+        reason=(
+            f"{round(worst.sources):,} source networks tried {name} within {worst.minutes} min where"
+            f" {worst.expected:.1f} were expected and the past never showed more than {worst.ceiling:.0f}: {tells}."
+        ),
+        details={
+            "tells": tells,
+            "merge_minutes": worst.minutes,
+            "sources": round(worst.sources, 1),
+            "expected": round(worst.expected, 2),
+            "background_ceiling": round(worst.ceiling, 1),
+            "smallest_surge_seen": worst.smallest,
+            "log_p": round(worst.log_p, 2),
+            "windows_alarmed": len(found),
+            "baseline_minutes": worst.past.windows * worst.minutes,
+            "baseline": "short: no shape of the day, bar raised" if worst.past.short else "full",
+            "day_shape_known": shaped,
+            "tests_a_day": budget.tests_a_day,
+            "targets": round(targets),
+            "tries": total["tries"],
+            "sources_that_listen_there": shape["listeners"] if shape is not None else 0,
+            "surveyor_sources": shape["surveyors"] if shape is not None else 0,
+            "devices_that_answer": answering,
+            "time_to_warn": "holds for packets, and for flows whose active timeout is within merge_minutes",
+        },
+        **wording.entry_ids(entry),
+    )
+
+
+def _tells(worst: Alarm, targets: float, shape: dict[str, Any] | None, context: Context) -> str:
+    """Which of the three it looks like."""
+    if round(targets) <= FEW_TARGETS:
+        return "flood"
+    few = worst.sources <= 3 * context.policy.thresholds.surge_min_sources
+    if few and worst.tries >= 20 * worst.sources:
+        return "survey by few networks"
+    if shape is not None and 2 * shape["surveyors"] > shape["sources"]:
+        return "survey by few networks"
+    return "distributed outbreak"
+
+
+def _severity(tells: str, entry: Interface | None, worm: bool, answering: int) -> tuple[Severity, str]:
+    if tells == "survey by few networks":
+        return Severity.LOW, "few networks search; nothing spreads"
+    if tells == "flood":
+        if entry is None:
+            return Severity.LOW, "one target on no management port; a popular service looks the same"
+        return Severity.MEDIUM, "many sources at one target"
+    if entry is None:
+        level = Severity.HIGH if worm else Severity.MEDIUM
+        return level, "an outbreak on a port that the catalogue does not know"
+    if worm or answering:
+        signs = ["its sources listen on that port themselves"] if worm else []
+        signs += [f"{wording.many(answering, 'device')} of ours answered"] if answering else []
+        return Severity.CRITICAL, " and ".join(signs)
+    return Severity.HIGH, f"an outbreak on {entry.title}"

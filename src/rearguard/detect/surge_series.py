@@ -1,0 +1,102 @@
+"""Series of distinct source networks by port: the census, merged to 1, 5, 15 and 60 minutes.
+
+Sketches of neighbouring minutes merge by the larger register, so a source that tries for an hour counts once in
+the hour. Everything is done on whole columns; a row of the census is never looked at by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts import hll
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["MERGES", "Series", "build", "estimates", "split_key"]
+
+MERGES = (1, 5, 15, 60)
+"""Minutes. Short ones warn early, long ones see what grows slowly."""
+
+_CHUNK = 65_536
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Sketches = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """All ports at one merge: rows sorted by key and window; windows without a row are zero."""
+
+    minutes: int
+    keys: Ints  # port << 16 | proto << 8 | direction
+    windows: Ints  # minute since the epoch // minutes
+    sources: Floats  # estimated distinct /24 (IPv6: /48)
+    tries: Ints
+    first: int  # first and last window of the whole census
+    last: int
+
+    def ranges(self) -> tuple[Ints, Ints, Ints]:
+        """Each key with the begin and end of its rows."""
+        begins = np.flatnonzero(np.r_[True, np.diff(self.keys) != 0]) if len(self.keys) else np.empty(0, np.int64)
+        return self.keys[begins], begins, np.r_[begins[1:], len(self.keys)].astype(np.int64)
+
+
+def split_key(key: int) -> tuple[int, int, int]:
+    """Port, protocol and direction of a key."""
+    return key >> 16, key >> 8 & 0xFF, key & 0xFF
+
+
+def build(table: pa.Table) -> list[Series]:
+    """The series of a census that is sorted by port, proto, direction and minute; one a merge."""
+    keys = (
+        _column(table, "port") << 16 | _column(table, "proto") << 8 | _column(table, "direction")
+    )
+    minutes, tries, sketches = _column(table, "minute"), _column(table, "tries"), _sketches(table, "sources")
+    first, last = (int(minutes.min()), int(minutes.max())) if len(minutes) else (0, 0)
+    series = []
+    windows = minutes
+    for merge in MERGES:
+        windows = minutes // merge
+        starts = np.flatnonzero(np.r_[True, (np.diff(keys) != 0) | (np.diff(windows) != 0)][: len(keys)])
+        if len(starts):
+            sketches = np.maximum.reduceat(sketches, starts, axis=0)
+            tries = np.add.reduceat(tries, starts)
+            keys, minutes, windows = keys[starts], minutes[starts], windows[starts]
+        series.append(
+            Series(merge, keys, windows, estimates(sketches), tries, first // merge, last // merge)
+        )
+    return series
+
+
+def estimates(sketches: Sketches) -> Floats:
+    """Distinct counts of many sketches, in pieces that keep memory small."""
+    if not len(sketches):
+        return np.empty(0)
+    return np.concatenate(
+        [hll.estimate(sketches[begin : begin + _CHUNK]) for begin in range(0, len(sketches), _CHUNK)]
+    )
+
+
+def _column(table: pa.Table, name: str) -> Ints:
+    values: Ints = table[name].to_numpy().astype(np.int64)
+    return values
+
+
+def _sketches(table: pa.Table, name: str) -> Sketches:
+    """A column of 64-byte blobs as rows of registers, without a loop: Arrow keeps them in one run of bytes."""
+    pieces = [
+        np.frombuffer(chunk.buffers()[2], dtype=np.uint8)[
+            chunk.offset * hll.REGISTERS : (chunk.offset + len(chunk)) * hll.REGISTERS
+        ]
+        for chunk in table[name].chunks
+        if len(chunk)
+    ]
+    if not pieces:
+        return np.empty((0, hll.REGISTERS), np.uint8)
+    return np.concatenate(pieces).reshape(-1, hll.REGISTERS)

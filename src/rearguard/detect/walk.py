@@ -1,0 +1,175 @@
+"""Two tests for sources on TCP ports that the catalogue does not know, where an answer does clear a source.
+
+**Threshold Random Walk** (Jung, Paxson, Berger, Balakrishnan 2004, https://doi.org/10.1109/SECPRI.2004.1301325).
+Of each source only the first contact with each device counts: a success (answered, conversed) multiplies the
+likelihood ratio by theta1 / theta0, a failure by (1 - theta1) / (1 - theta0). The first bound that is reached
+decides: beta / alpha accuses, (1 - beta) / (1 - alpha) clears. Contacts whose outcome is unknown say nothing,
+except in unsampled records where the opener was seen to send SYNs and nothing more: had it been answered, its
+own ACK or RST would show. Only inbound: the failures of a peer-to-peer client of ours would accuse it.
+Sampling makes ordinary sessions look like lone SYNs, so sampled contacts take no part (Mai et al. 2006,
+https://doi.org/10.1145/1177080.1177102).
+
+**Fan-out**: one source, one port, enough failing devices within the scan window, and hardly any success. It works
+on sampled records and outward too, because over many contacts the share of bare SYNs tells scanners (1.0) from
+sessions (one in the packets of a session, about 0.2).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rearguard.detect.sources import SECOND
+from rearguard.model.bits import TCP
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.policy.thresholds import Thresholds
+
+__all__ = ["run_fans", "run_verticals", "run_walks"]
+
+WALKS_SQL = """
+CREATE OR REPLACE TEMP TABLE walks AS
+WITH judgeable AS (
+    SELECT
+        source_hi, source_lo, device_hi, device_lo, begun, port,
+        CASE WHEN result >= 3 THEN 0 WHEN result IN (1, 2) OR (bare AND sampling = 1) THEN 1 END AS failed
+    FROM touches
+    WHERE interface IS NULL AND proto = {tcp} AND opened AND way = 0 AND rate = 1
+),
+contacts AS (
+    SELECT judgeable.* FROM judgeable SEMI JOIN (
+        SELECT source_hi, source_lo FROM judgeable GROUP BY ALL HAVING sum(failed) >= {accuse} / {up}
+    ) USING (source_hi, source_lo)
+),
+firsts AS (
+    SELECT
+        source_hi, source_lo, device_hi, device_lo, min(begun) AS begun,
+        arg_min(failed, {{'begun': begun, 'port': port}}) AS failed
+    FROM contacts
+    WHERE failed IS NOT NULL
+    GROUP BY source_hi, source_lo, device_hi, device_lo
+),
+steps AS (
+    SELECT
+        source_hi, source_lo, failed, row_number() OVER path AS step,
+        sum(CASE failed WHEN 1 THEN {up}::DOUBLE ELSE {down}::DOUBLE END) OVER path AS ratio
+    FROM firsts
+    WINDOW path AS (
+        PARTITION BY source_hi, source_lo ORDER BY begun, device_hi, device_lo ROWS UNBOUNDED PRECEDING
+    )
+),
+ends AS (
+    SELECT
+        source_hi, source_lo, count(*) AS devices, sum(failed) AS failures, max(ratio) AS ratio,
+        min(step) FILTER (ratio >= {accuse}) AS accused, min(step) FILTER (ratio <= {clear}) AS cleared
+    FROM steps
+    GROUP BY source_hi, source_lo
+)
+SELECT source_hi, source_lo, 0::UTINYINT AS way, devices, failures, ratio, accused
+FROM ends
+WHERE accused IS NOT NULL AND (cleared IS NULL OR accused < cleared)
+"""
+
+FANS_SQL = """
+CREATE OR REPLACE TEMP TABLE fans AS
+WITH firsts AS (
+    SELECT
+        source_hi, source_lo, way, port, device_hi, device_lo, min(begun) AS begun, min(rate) AS rate,
+        bool_or(opened) AS opened, bool_and(bare OR (result IN (1, 2) AND opened)) AS failed
+    FROM touches
+    WHERE interface IS NULL AND proto = {tcp} AND packets_c > 0
+    GROUP BY ALL
+),
+counted AS (
+    SELECT source_hi, source_lo, way, port, min(rate) AS rate, count(*) FILTER (failed) AS devices
+    FROM firsts
+    GROUP BY ALL
+    HAVING count(*) FILTER (failed) >= {share} * count(*)
+),
+peaks AS (
+    SELECT source_hi, source_lo, way, port, max(recent) AS peak
+    FROM (
+        SELECT source_hi, source_lo, way, port, count(*) OVER (
+            PARTITION BY source_hi, source_lo, way, port
+            ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
+        ) AS recent
+        FROM firsts SEMI JOIN (
+            SELECT source_hi, source_lo, way, port FROM counted JOIN required USING (rate)
+            WHERE devices >= in_window
+        ) USING (source_hi, source_lo, way, port)
+        WHERE failed
+    )
+    GROUP BY ALL
+)
+SELECT source_hi, source_lo, way, max(devices) AS devices
+FROM counted JOIN required USING (rate) JOIN peaks USING (source_hi, source_lo, way, port)
+WHERE peak >= in_window
+GROUP BY ALL
+"""
+
+VERTICALS_SQL = """
+CREATE OR REPLACE TEMP TABLE verticals AS
+WITH tried AS (
+    SELECT source_hi, source_lo, way, device_hi, device_lo, port, proto, begun, rate
+    FROM touches
+    WHERE opened AND result < 4 AND (proto = {tcp} OR interface IS NOT NULL)
+),
+busy AS (
+    SELECT source_hi, source_lo, way FROM tried GROUP BY ALL
+    HAVING count(*) >= (SELECT min(in_ports) FROM required) AND count(DISTINCT port::UINTEGER * 256 + proto) >= (SELECT min(in_ports) FROM required)
+),
+firsts AS (
+    SELECT
+        source_hi, source_lo, way, device_hi, device_lo, port, proto, min(begun) AS begun, min(rate) AS rate
+    FROM tried SEMI JOIN busy USING (source_hi, source_lo, way)
+    GROUP BY ALL
+),
+counted AS (
+    SELECT source_hi, source_lo, way, device_hi, device_lo
+    FROM firsts JOIN required USING (rate)
+    GROUP BY ALL
+    HAVING count(*) >= min(in_ports)
+)
+SELECT source_hi, source_lo, way, device_hi, device_lo, max(recent) AS ports
+FROM (
+    SELECT source_hi, source_lo, way, device_hi, device_lo, in_ports, count(*) OVER (
+        PARTITION BY source_hi, source_lo, way, device_hi, device_lo
+        ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
+    ) AS recent
+    FROM firsts JOIN required USING (rate)
+    SEMI JOIN counted USING (source_hi, source_lo, way, device_hi, device_lo)
+)
+GROUP BY source_hi, source_lo, way, device_hi, device_lo
+HAVING max(recent) >= min(in_ports)
+"""
+
+
+def run_walks(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
+    """Leave in ``walks`` the inbound sources that the random walk accuses, with the step that decided."""
+    theta0, theta1 = thresholds.trw_theta0, thresholds.trw_theta1
+    alpha, beta = thresholds.trw_alpha, thresholds.trw_beta
+    con.execute(
+        WALKS_SQL.format(
+            tcp=TCP,
+            up=math.log((1 - theta1) / (1 - theta0)),
+            down=math.log(theta1 / theta0),
+            accuse=math.log(beta / alpha),
+            clear=math.log((1 - beta) / (1 - alpha)),
+        )
+    )
+
+
+def run_fans(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
+    """Leave in ``fans`` the sources with enough failing devices on one port; needs ``required``."""
+    con.execute(
+        FANS_SQL.format(
+            tcp=TCP, share=thresholds.compromised_bare_share, window=thresholds.scan_window * SECOND
+        )
+    )
+
+
+def run_verticals(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
+    """Leave in ``verticals`` each source with a device of which it tried enough ports without a conversation."""
+    con.execute(VERTICALS_SQL.format(tcp=TCP, window=thresholds.scan_ports_window * SECOND))

@@ -1,0 +1,208 @@
+"""The main job from end to end: policy, reading, judging, detection. One function that the command calls."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rearguard.catalogue import load
+from rearguard.contacts.guarding import build_guard
+from rearguard.contacts.observing import group_observers
+from rearguard.contacts.reading import Reading, read
+from rearguard.contacts.settle import Settled, settle
+from rearguard.contacts.view import View
+from rearguard.detect import run as detect
+from rearguard.model.errors import UsageError
+from rearguard.policy import Policy, load_policy, policy_from_flags
+from rearguard.report.analysis import Analysis, ContactCounts, InterfaceLine, SamplingLine
+from rearguard.sources import expand
+from rearguard.sources.inputs import STDIN
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.catalogue import Catalogue
+    from rearguard.report.progress import Progress
+
+__all__ = ["analyze", "warm"]
+
+
+class _Clock:
+    """Seconds by stage; a stage may be named several times."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def __call__(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+def analyze(
+    paths: Sequence[str],
+    *,
+    policy_file: str | None,
+    networks: Sequence[str],
+    controllers: Sequence[str],
+    drops: Sequence[str],
+    workers: int | None,
+    progress: Progress,
+) -> Analysis:
+    """Read captures and conclude. Raises RearguardError for a wrong policy and for unusable input."""
+    clock = _Clock()
+    catalogue = load()
+    base = load_policy(policy_file, catalogue) if policy_file else None
+    policy = policy_from_flags(networks, controllers, drops, base, catalogue)
+    uris = expand(paths)
+    notes: list[str] = [str(notice) for notice in policy.warnings]
+    clock("policy")
+    scratch = tempfile.TemporaryDirectory(prefix="rearguard-")
+    folder = Path(scratch.name)
+    if not policy.networks:
+        policy, told = _assumed(uris, policy, catalogue, folder, workers, progress)
+        notes.extend(told)
+        clock("first pass")
+    progress.start(_total(uris), "reading")
+    reading = read(uris, build_guard(policy, catalogue), folder, workers=workers, advance=progress.advance)
+    progress.done()
+    clock("reading")
+    try:
+        con = _connect(folder, policy)
+        groups = group_observers(reading.observers, reading.sources, policy)
+        settled = settle(reading.partials, groups, policy, catalogue, con, datetime.now(UTC).date(), clock)
+    finally:
+        reading.partials.close()
+    names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
+    view = View(con, reading.sources, names, reading.spans, _approximations(settled, policy), scratch)
+    result = detect(view, policy, catalogue)
+    clock("detect")
+    counts, lines = _overview(con)
+    clock("overview")
+    return Analysis(
+        policy=policy,
+        catalogue=catalogue,
+        view=view,
+        findings=result.findings,
+        contacts=counts,
+        interfaces=lines,
+        sampling=tuple(SamplingLine(name, 1, "capture") for name in view.observers),
+        approximations=tuple(result.approximations),
+        notes=tuple(notes),
+        timings=clock.seconds,
+    )
+
+
+def warm() -> None:
+    """Compile all kernels by running them over an empty capture and one packet of each kind."""
+    from rearguard.contacts.warming import warm_kernels
+
+    with tempfile.TemporaryDirectory(prefix="rearguard-") as folder:
+        warm_kernels(Path(folder))
+
+
+def _assumed(
+    uris: Sequence[str],
+    policy: Policy,
+    catalogue: Catalogue,
+    folder: Path,
+    workers: int | None,
+    progress: Progress,
+) -> tuple[Policy, tuple[str, ...]]:
+    """A first pass that looks for our networks; what it assumes is said loudly."""
+    if STDIN in uris:
+        raise UsageError(
+            "standard input can be read only once, so the networks must be given",
+            remedy="name them with --network PREFIX, or in a policy with --policy FILE",
+        )
+    from rearguard.report.assume import assume_networks
+
+    progress.start(_total(uris), "first pass")
+    assumed = assume_networks(uris, policy, catalogue, folder, workers, progress.advance)
+    progress.done()
+    return assumed
+
+
+def _total(uris: Sequence[str]) -> int | None:
+    return None if STDIN in uris else sum(Path(uri).stat().st_size for uri in uris)
+
+
+def _connect(folder: Path, policy: Policy) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(
+        config={
+            "memory_limit": f"{policy.limits.memory_mb}MiB",
+            "temp_directory": str(folder / "duckdb"),
+            "preserve_insertion_order": False,
+            "threads": min(2, len(os.sched_getaffinity(0))),
+        }
+    )
+
+
+def _observer_name(reading: Reading, number: int) -> str:
+    source, name = reading.observers[number]
+    uri = reading.sources[source].uri
+    return f"{uri} {name}" if name else uri
+
+
+def _approximations(settled: Settled, policy: Policy) -> list[str]:
+    if not settled.crowd_clients:
+        return []
+    return [
+        f"{settled.crowd_clients:,} clients that were seen with one packet and never answered are counted, "
+        f"not listed (limits.lone_clients is {policy.limits.lone_clients:,})"
+    ]
+
+
+_COUNTS_SQL = """
+SELECT authorised, outcome, count(*) AS contacts
+FROM judged
+WHERE target AND interface IS NOT NULL
+GROUP BY authorised, outcome
+"""
+
+_LINES_SQL = """
+SELECT
+    interface, direction,
+    count(DISTINCT (client_hi, client_lo)) AS remotes,
+    count(DISTINCT (server_hi, server_lo)) AS devices,
+    count(*) AS contacts,
+    sum(tries)::BIGINT AS tries,
+    count(*) FILTER (outcome = 'unanswered') AS unanswered,
+    count(*) FILTER (outcome = 'refused') AS refused,
+    count(*) FILTER (outcome = 'answered') AS answered,
+    count(*) FILTER (outcome = 'conversed') AS conversed,
+    count(*) FILTER (outcome = 'unknown') AS unknown
+FROM judged
+WHERE target AND interface IS NOT NULL AND NOT authorised
+GROUP BY interface, direction
+ORDER BY contacts DESC, interface, direction
+"""
+
+_OUTCOMES = ("unanswered", "refused", "answered", "conversed", "unknown")
+
+
+def _overview(con: duckdb.DuckDBPyConnection) -> tuple[ContactCounts, tuple[InterfaceLine, ...]]:
+    by_right = {True: 0, False: 0}
+    by_outcome = dict.fromkeys(_OUTCOMES, 0)
+    for authorised, outcome, contacts in con.execute(_COUNTS_SQL).fetchall():
+        by_right[authorised] += contacts
+        by_outcome[outcome] += contacts
+    lines = tuple(
+        InterfaceLine(*row[:6], {name: n for name, n in zip(_OUTCOMES, row[6:], strict=True) if n})
+        for row in con.execute(_LINES_SQL).fetchall()
+    )
+    counts = ContactCounts(
+        sum(by_right.values()),
+        by_right[True],
+        by_right[False],
+        {outcome: n for outcome, n in by_outcome.items() if n},
+    )
+    return counts, lines

@@ -1,0 +1,124 @@
+"""A report folder that is complete or not there: everything is made beside it and then moved into place."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rearguard.model.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from rearguard.report.analysis import Analysis
+    from rearguard.report.charts import Studio
+
+__all__ = ["FILES", "check_folder", "write_report"]
+
+FILES = ("findings.json", "contacts.parquet", "report.html")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise :class:`UsageError` when a report cannot go there; asked before hours are spent on reading."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder} is a file, not a folder",
+            remedy="name a folder that is new or holds an older report",
+            place=Place(key="--output"),
+        )
+
+
+def write_report(analysis: Analysis, folder: Path, studio: Studio) -> list[Path]:
+    """Write findings.json, contacts.parquet and report.html into ``folder`` and return their paths.
+
+    Until all three are complete nothing in ``folder`` is touched. Seconds go to ``analysis.timings``.
+    Raises :class:`UsageError` when ``folder`` is a file, :class:`InputError` when the disk refuses.
+    """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link that shall stay
+    check_folder(folder)
+    try:
+        with _beside(folder) as draft:
+            _fill(analysis, draft, studio)
+            _move(draft, folder)
+    except OSError as error:
+        raise InputError(
+            f"the report could not be written: {error.strerror or error}",
+            remedy="see that there is space and that you may write there",
+            place=Place(file=str(folder)),
+        ) from error
+    return [folder / name for name in FILES]
+
+
+def _fill(analysis: Analysis, draft: Path, studio: Studio) -> None:
+    """Make every file; the pictures are asked for first and collected last, when the child has drawn them."""
+    from rearguard.report import contacts_parquet, findings_json, html
+    from rearguard.report.charts.data import chart_data
+
+    timed = _stopwatch(analysis)
+    data = timed("report: chart data", lambda: chart_data(analysis))
+    studio.ask(data)
+    text = timed("report: findings.json", lambda: findings_json.dumps(analysis))
+    (draft / "findings.json").write_text(text, encoding="ascii")
+    timed("report: contacts.parquet", lambda: contacts_parquet.write(analysis, draft / "contacts.parquet"))
+    drawing = timed("report: wait for charts", studio.collect)
+    content = timed("report: report.html", lambda: html.render(analysis, drawing, data["timeline"]["bucket"]))
+    (draft / "report.html").write_text(content, encoding="utf-8")
+
+
+def _stopwatch(analysis: Analysis) -> Callable[[str, Callable[[], Any]], Any]:
+    def timed(stage: str, action: Callable[[], Any]) -> Any:
+        begun = time.perf_counter()
+        try:
+            return action()
+        finally:
+            analysis.timings[stage] = time.perf_counter() - begun
+
+    return timed
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A new folder on the same file system, gone at the end whatever happens."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.parent / f".{folder.name}.{secrets.token_hex(6)}.partial"
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move(draft: Path, folder: Path) -> None:
+    """Into place: a new folder in one step, into an older one file by file without interruption."""
+    with _uninterrupted():
+        if not folder.exists():
+            draft.rename(folder)
+            return
+        for name in FILES:
+            (draft / name).replace(folder / name)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for the few renames, then let them act."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: held.append(got)) for number in _HELD}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in held:
+            signal.raise_signal(late)
+
+
+_HELD = (signal.SIGINT, signal.SIGTERM)

@@ -1,0 +1,126 @@
+"""Decode frames into the rows of a chunk, compiled: the one packet decoder of all containers.
+
+For each frame: find the IP header, write its row; then, if the packet is an ICMP "unreachable", overwrite the row
+with the packet that it quotes; if it is a tunnel, overwrite it with the packet inside. So the row is always that
+of the innermost packet that could be read, and a damaged inside leaves the outside standing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rearguard.model.bits import (
+    FRAG_LATER,
+    ICMP,
+    ICMPV6,
+    KNOWN_PAYLOAD,
+    WHY_NO_PORTS,
+    WHY_QUOTED,
+)
+from rearguard.model.compiled import Buffer, kernel, u8
+from rearguard.sources.frames import BAD_RECORD
+from rearguard.sources.link import LINK, find_network
+from rearguard.sources.network import Ip, Transport, read_ip, read_transport
+from rearguard.sources.tunnel import find_inner
+
+__all__ = ["decode_frames"]
+
+UNREACHABLE_V4 = 3
+"""ICMP type (RFC 792): destination unreachable."""
+UNREACHABLE_V6 = 1
+"""ICMPv6 type (RFC 4443 section 3.1)."""
+ICMP_HEADER = 8
+
+
+@kernel
+def decode_frames(b: Buffer, frames: Any, n: int, base_record: int, rows: Any, skipped: Any) -> int:
+    """Decode ``n`` frames; the first has record number ``base_record``. Returns the number of rows written.
+
+    Every frame gives one row or adds one to the counter in ``skipped`` of the reason why not.
+    """
+    r = 0
+    for i in range(n):
+        begin = np.int64(frames.off[i])
+        end = begin + np.int64(frames.caplen[i])
+        wire = begin + max(np.int64(frames.wirelen[i]), np.int64(frames.caplen[i]))
+        if end > b.size:
+            skipped[BAD_RECORD] += 1
+            continue
+        version, pos = find_network(b, begin, end, LINK + np.int64(frames.link[i]))
+        if version < 0:
+            skipped[-1 - version] += 1
+            continue
+        ip = read_ip(b, pos, end, wire, version)
+        if ip[0] < 0:
+            skipped[-1 - ip[0]] += 1
+            continue
+        transport = read_transport(b, ip[5], ip[7], ip[10], ip[11], ip[12])
+        inner, at = find_inner(b, ip[5], ip[7], transport[1], ip[10], ip[11])
+        if inner >= 0:
+            version, pos = find_network(b, at, ip[11], inner)
+            if version > 0:
+                inside = read_ip(b, pos, ip[11], ip[12], version)
+                if inside[0] == 0:
+                    ip = inside
+                    transport = read_transport(b, ip[5], ip[7], ip[10], ip[11], ip[12])
+        length = ip[9]
+        if (ip[5] == ICMP or ip[5] == ICMPV6) and ip[7] != FRAG_LATER:
+            quoted = _read_quoted(b, ip)
+            if quoted[0] == 0:
+                ip = quoted
+                transport = _quoted_transport(b, ip)
+        rows.src_hi[r] = ip[1]
+        rows.src_lo[r] = ip[2]
+        rows.dst_hi[r] = ip[3]
+        rows.dst_lo[r] = ip[4]
+        rows.proto[r] = ip[5]
+        rows.ttl[r] = ip[6]
+        rows.frag[r] = ip[7]
+        rows.ipid[r] = ip[8]
+        rows.sport[r] = transport[0]
+        rows.dport[r] = transport[1]
+        rows.flags[r] = transport[2]
+        rows.doff[r] = transport[3]
+        rows.seq[r] = transport[4]
+        rows.ack[r] = transport[5]
+        rows.win[r] = transport[6]
+        rows.pay_off[r] = transport[7]
+        rows.pay_len[r] = transport[8]
+        rows.pay_wire[r] = min(transport[9], np.int64(0xFFFFFFFF))
+        rows.packets[r] = 1
+        rows.sampling[r] = 1
+        rows.known[r] = transport[10]
+        rows.why[r] = transport[11]
+        rows.ts[r] = frames.ts[i]
+        rows.end[r] = frames.ts[i]
+        rows.bytes[r] = length
+        rows.observer[r] = frames.observer[i]
+        rows.record[r] = base_record + i
+        r += 1
+    return r
+
+
+@kernel
+def _read_quoted(b: Buffer, ip: Ip) -> Ip:
+    """The IP header that an ICMP destination-unreachable quotes; a negative status when there is none."""
+    pos, end, stop = ip[10], ip[11], ip[12]
+    nothing = (-1, ip[1], ip[2], ip[3], ip[4], ip[5], ip[6], ip[7], ip[8], ip[9], ip[10], ip[11], ip[12])
+    if end - pos <= ICMP_HEADER:
+        return nothing
+    kind = u8(b, pos)
+    version = u8(b, pos + ICMP_HEADER) >> 4
+    if ip[5] == ICMP and kind == UNREACHABLE_V4 and version == 4:
+        return read_ip(b, pos + ICMP_HEADER, end, stop, 4)
+    if ip[5] == ICMPV6 and kind == UNREACHABLE_V6 and version == 6:
+        return read_ip(b, pos + ICMP_HEADER, end, stop, 6)
+    return nothing
+
+
+@kernel
+def _quoted_transport(b: Buffer, ip: Ip) -> Transport:
+    """The quoted packet's transport header; its payload is not traffic and is left out."""
+    t = read_transport(b, ip[5], ip[7], ip[10], ip[11], ip[12])
+    why = WHY_QUOTED | (t[11] & WHY_NO_PORTS)
+    return t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], 0, 0, t[10] & ~KNOWN_PAYLOAD, why

@@ -1,0 +1,101 @@
+"""From what the user typed to a list of captures in the order of their time."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rearguard.model.errors import InputError, UsageError
+from rearguard.sources.inputs import STDIN
+from rearguard.sources.source import open_source
+
+__all__ = ["expand", "first_time", "order"]
+
+PEEK = 512 * 1024
+"""Bytes of a file that are looked at for its first packet."""
+
+
+def expand(arguments: Sequence[str]) -> list[str]:
+    """The captures that files, folders, globs and "-" stand for, each once, in the order of the arguments.
+
+    A folder stands for all captures in it and below, sorted by path, told from other files by their content. What
+    is named itself is taken as it is, so that a wrong file is an error and not silence. Raises UsageError.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        for uri in _expand_one(argument):
+            found.setdefault(uri if uri == STDIN else os.path.realpath(uri), uri)
+    return list(found.values())
+
+
+def _expand_one(argument: str) -> list[str]:
+    if argument == STDIN:
+        return [STDIN]
+    path = Path(argument)
+    if path.is_dir():
+        return _folder(path)
+    if path.exists():
+        _check_readable(path)
+        return [argument]
+    if glob.has_magic(argument):
+        matches = sorted(glob.glob(argument, recursive=True))
+        if not matches:
+            raise UsageError(f"no file matches {argument}", remedy="check the pattern and the folder")
+        return [uri for match in matches for uri in _expand_one(match)]
+    raise UsageError(f"{argument} does not exist", remedy="check the path")
+
+
+def _folder(folder: Path) -> list[str]:
+    captures = [str(file) for file in _files(folder) if _is_capture(file)]
+    if not captures:
+        raise UsageError(f"there is no capture in the folder {folder}", remedy="name a pcap or pcapng file")
+    return captures
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}", remedy="check the permissions"
+        ) from error
+
+    found = []
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        found += [Path(parent) / name for name in names]
+    for file in sorted(found):
+        if file.is_file():
+            _check_readable(file)
+            yield file
+
+
+def _check_readable(path: Path) -> None:
+    if not os.access(path, os.R_OK):
+        raise UsageError(f"{path} cannot be read", remedy="check the permissions")
+
+
+def _is_capture(file: Path) -> bool:
+    try:
+        open_source(str(file), window=PEEK).close()
+    except InputError:
+        return False
+    return True
+
+
+def first_time(uri: str) -> int | None:
+    """The time of the first packet, ns; None where there is none to be read."""
+    try:
+        with open_source(uri, window=PEEK) as source:
+            return source.first_time()
+    except InputError:
+        return None
+
+
+def order(uris: Sequence[str]) -> list[str]:
+    """The same inputs by the time of their first packet; those without one, and standard input, come last."""
+
+    def key(uri: str) -> tuple[bool, int]:
+        time = None if uri == STDIN else first_time(uri)
+        return time is None, time or 0
+
+    return sorted(uris, key=key) if len(uris) > 1 else list(uris)

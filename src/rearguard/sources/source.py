@@ -1,0 +1,246 @@
+"""A capture as a source of chunks: open it, read it once, count what was read and what was not.
+
+How a file is read: the *window* holds bytes, the container's *walker* finds frames in them, the *decoder* makes rows
+of these. The loop in :meth:`Source.chunks` acts on why the walker returned:
+
+=========  ==========================================================
+MORE       fill the window; at the end of the stream, what is left is a truncated record
+FULL       decode, yield, go on
+STOPPED    the limit of the span is reached
+DEFINE     let the container read the block, go on
+DAMAGED    nothing after this place can be trusted: stop and say where
+=========  ==========================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import numpy as np
+
+from rearguard.model.chunk import Chunk
+from rearguard.sources.decode import decode_frames
+from rearguard.sources.frames import (
+    DAMAGE,
+    DAMAGED,
+    DEFINE,
+    FULL,
+    MORE,
+    REASONS,
+    STOPPED,
+    TRUNCATED_RECORD,
+    new_frames,
+)
+from rearguard.sources.inputs import Input, Progress, open_input
+from rearguard.sources.pcap import Pcap
+from rearguard.sources.pcapng import Pcapng
+from rearguard.sources.probe import open_container
+from rearguard.sources.window import SIZE, Window
+
+__all__ = ["Source", "Span", "Tally", "open_source"]
+
+FAR = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Part of a file: the records that begin at byte ``start`` or later and before byte ``end``."""
+
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read so far; ``records`` is the sum of ``rows`` and of the values of ``skipped``."""
+
+    records: int = 0
+    rows: int = 0
+    bytes: int = 0
+    """Bytes of the (decompressed) stream."""
+    skipped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    first: int | None = None
+    """Earliest time of a record, ns."""
+    last: int | None = None
+    damaged: str | None = None
+    """Why reading ended before the end, in one sentence."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of the input could be read (what networks themselves garble does not count against it)."""
+        return self.damaged is None and not any(self.skipped[reason] for reason in DAMAGE)
+
+
+class Source:
+    """One capture, read once. Use as a context manager; iterate over :meth:`chunks`."""
+
+    def __init__(self, uri: str, number: int, inflow: Input, window: Window, state: Pcap | Pcapng) -> None:
+        self.uri = uri
+        self.number = number
+        self.format = state.name
+        self.compression = inflow.compression
+        self.tally = Tally()
+        self._inflow = inflow
+        self._window = window
+        self._state = state
+        self._limit = FAR
+        self._skipped = np.zeros(len(REASONS), np.int64)
+        self._frames = new_frames()
+        self._chunk = Chunk()
+
+    @property
+    def container(self) -> Pcap | Pcapng:
+        """The container's state."""
+        return self._state
+
+    @property
+    def observers(self) -> list[str]:
+        """Names of the observers that rows point to; in pcapng it may grow while the file is read."""
+        return self._state.observers
+
+    @property
+    def progress(self) -> Progress:
+        """How much of the file, as it lies on the disk, was consumed."""
+        return self._inflow.progress
+
+    @property
+    def ended_at(self) -> int:
+        """The offset in the stream where the walk stopped: where the next record would begin."""
+        return self._window.offset
+
+    @property
+    def interfaces_digest(self) -> str:
+        """A digest of the container's state at the present place; equal digests read alike what follows."""
+        return self._state.digest
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The records as chunks. The chunk, its rows and its buffer are reused: done with when the next is asked."""
+        window, state, frames = self._window, self._state, self._frames
+        while True:
+            limit = max(0, min(self._limit - window.base, FAR))
+            status, pos, n, need = state.walk(window.buffer, window.pos, window.end, limit, frames)
+            if n:
+                chunk = self._decode(n)
+                if chunk.n:
+                    yield chunk
+            window.pos = pos
+            self.tally.bytes = window.total
+            if status == FULL:
+                continue
+            if status == MORE:
+                if not window.fill(need):
+                    self._end()
+                    return
+            elif status == DEFINE:
+                if not self._define():
+                    return
+            elif status == STOPPED:
+                return
+            elif status == DAMAGED:
+                self._damage("what is there cannot be a record")
+                return
+
+    def _decode(self, n: int) -> Chunk:
+        chunk, tally = self._chunk, self.tally
+        chunk.buffer = self._window.buffer
+        chunk.n = decode_frames(chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, self._skipped)
+        tally.records += n
+        tally.rows += chunk.n
+        times = self._frames.ts[:n]
+        first, last = int(times.min()), int(times.max())
+        tally.first = first if tally.first is None else min(tally.first, first)
+        tally.last = last if tally.last is None else max(tally.last, last)
+        self._count()
+        return chunk
+
+    def _count(self) -> None:
+        for reason, count in zip(REASONS, self._skipped.tolist(), strict=True):
+            self.tally.skipped[reason] = count
+
+    def _define(self) -> bool:
+        """Read the section or interface block at the window's position."""
+        window, state = self._window, self._state
+        assert isinstance(state, Pcapng)
+        length = state.block_length(window.take(12))
+        if length is None:
+            self._damage("a block of an impossible length")
+            return False
+        block = window.take(length)
+        if len(block) < length:
+            self._end()
+            return False
+        problem = state.define(block)
+        if problem:
+            self._damage(problem)
+            return False
+        window.pos += length
+        return True
+
+    def _end(self) -> None:
+        """The stream is over; what is left in the window is the beginning of a record that is not whole."""
+        self.tally.bytes = self._window.total
+        broken = self._inflow.damaged
+        if self._window.end > self._window.pos:
+            self._skipped[TRUNCATED_RECORD] += 1
+            self.tally.records += 1
+            self._count()
+            broken = broken or f"the file ends in the middle of record {self.tally.records}"
+        if broken:
+            self.tally.damaged = broken
+
+    def _damage(self, problem: str) -> None:
+        self.tally.damaged = f"after record {self.tally.records}, at byte {self._window.offset}: {problem}; the rest was not read"
+
+    def seek(self, span: Span) -> None:
+        """Go to a span; a pcapng file's sections and interfaces before its first packet are read on the way."""
+        self.first_time()
+        self._limit = span.end
+        if span.start > self._window.offset:
+            self._inflow.seek(span.start)
+            self._window = Window(self._inflow, base=span.start)
+
+    def first_time(self) -> int | None:
+        """The time of the next packet, ns, without reading it; what defines interfaces before it is read."""
+        one = new_frames(1)
+        window = self._window
+        while True:
+            status, pos, n, need = self._state.walk(window.buffer, window.pos, window.end, FAR, one)
+            if n:
+                return int(one.ts[0])
+            window.pos = pos
+            if status == MORE and window.fill(need):
+                continue
+            if status != DEFINE or not self._define():
+                return None
+
+    def close(self) -> None:
+        """Close the file and end the thread that unpacks it."""
+        self._inflow.close()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(uri: str, *, number: int = 0, span: Span | None = None, window: int = SIZE) -> Source:
+    """Open a capture ("-" is standard input) and look at its header.
+
+    ``window`` is the size of the buffer in bytes. With ``span``, only the records that begin in it are read, and their numbers count from 1; the file must be a
+    plain, uncompressed one. Raises :class:`~rearguard.model.errors.InputError` for what is no capture.
+    """
+    inflow = open_input(uri)
+    try:
+        view = Window(inflow, size=window)
+        source = Source(uri, number, inflow, view, open_container(view, uri))
+        if span is not None:
+            source.seek(span)
+    except BaseException:
+        inflow.close()
+        raise
+    return source

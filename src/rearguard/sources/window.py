@@ -1,0 +1,62 @@
+"""The buffer through which a file is seen: filled by ``readinto``, its unread tail moved to the front.
+
+Not mmap: a mapped capture costs its size in memory, and one that is cut short while it is read kills the process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rearguard.model.compiled import Buffer
+from rearguard.sources.compression import Inflow
+
+__all__ = ["SIZE", "Window"]
+
+SIZE = 4 * 1024 * 1024
+
+
+class Window:
+    """``buffer[pos:end]`` is not yet consumed; ``buffer[0]`` is byte ``base`` of the stream."""
+
+    def __init__(self, inflow: Inflow, base: int = 0, size: int = SIZE) -> None:
+        self.inflow = inflow
+        self.base = base
+        self.buffer: Buffer = np.zeros(size, np.uint8)
+        self.pos = 0
+        self.end = 0
+        self.total = 0
+        """Bytes read from the inflow so far."""
+
+    @property
+    def offset(self) -> int:
+        """Where in the stream ``pos`` is."""
+        return self.base + self.pos
+
+    def fill(self, need: int) -> bool:
+        """Move what is unread to the front and read until the buffer is full or the stream ends.
+
+        True when at least ``need`` unread bytes are there. Rows that point into the buffer end here.
+        """
+        left = self.end - self.pos
+        if need > self.buffer.size:
+            grown = np.zeros(need + SIZE, np.uint8)
+            grown[:left] = self.buffer[self.pos : self.end]
+            self.buffer = grown
+        elif self.pos:
+            self.buffer[:left] = self.buffer[self.pos : self.end].copy()
+        self.base += self.pos
+        self.pos, self.end = 0, left
+        view = memoryview(self.buffer)
+        while self.end < self.buffer.size:
+            n = self.inflow.readinto(view[self.end :])
+            if n == 0:
+                break
+            self.end += n
+            self.total += n
+        return self.end >= need
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes without consuming them; fewer at the end of the stream."""
+        if self.end - self.pos < size:
+            self.fill(size)
+        return self.buffer[self.pos : min(self.pos + size, self.end)].tobytes()

@@ -1,0 +1,138 @@
+"""A report folder is complete or untouched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.report.build import analysis, nothing
+
+from rearguard.model.errors import InputError, UsageError
+from rearguard.report import contacts_parquet, html, write
+from rearguard.report.charts import Studio
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def names(folder: Path) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def studio() -> Iterator[Studio]:
+    """A child that draws nothing, at once."""
+    with Studio(command=(sys.executable, "-c", "print('{}')")) as quick:
+        yield quick
+
+
+def test_a_new_folder_gets_all_files(tmp_path: Path, studio: Studio) -> None:
+    made = analysis()
+    paths = write.write_report(made, tmp_path / "deep" / "report", studio)
+    assert sorted(path.name for path in paths) == names(tmp_path / "deep" / "report")
+    assert all(path.stat().st_size for path in paths)
+    assert names(tmp_path / "deep") == ["report"]
+    assert {"read", "report: contacts.parquet", "report: report.html"} <= set(made.timings)
+
+
+def test_an_older_report_is_replaced_and_other_files_stay(tmp_path: Path, studio: Studio) -> None:
+    for name in (*write.FILES, "notes.txt"):
+        (tmp_path / name).write_text("old")
+    write.write_report(nothing(), tmp_path, studio)
+    assert (tmp_path / "notes.txt").read_text() == "old"
+    assert all((tmp_path / name).read_bytes() != b"old" for name in write.FILES)
+
+
+def test_a_file_is_refused(tmp_path: Path, studio: Studio) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UsageError, match="is a file"):
+        write.write_report(nothing(), tmp_path / "file", studio)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, studio: Studio) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="could not be written"):
+        write.write_report(nothing(), tmp_path / "file" / "report", studio)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError(28, "No space left on device")])
+@pytest.mark.parametrize("module", [contacts_parquet, html])
+def test_an_error_midway_leaves_the_old_report(
+    tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch, error: BaseException, module: object
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "findings.json").write_text("old")
+    monkeypatch.setattr(module, "render" if module is html else "write", fail)
+    with pytest.raises((KeyboardInterrupt, MemoryError, InputError)):
+        write.write_report(nothing(), tmp_path / "report", studio)
+    assert names(tmp_path) == ["report"]
+    assert names(tmp_path / "report") == ["findings.json"]
+    assert (tmp_path / "report" / "findings.json").read_text() == "old"
+
+
+def test_ctrl_c_during_the_renames_waits_for_them(
+    tmp_path: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in write.FILES:
+        (tmp_path / name).write_text("old")
+    rename = Path.replace
+
+    def interrupt(self: Path, target: Path) -> Path:
+        signal.raise_signal(signal.SIGINT)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write.write_report(nothing(), tmp_path, studio)
+    assert all((tmp_path / name).read_bytes() != b"old" for name in write.FILES)
+
+
+@pytest.mark.parametrize(("number", "left"), [(signal.SIGKILL, 2), (signal.SIGINT, 1)])
+def test_a_killed_process_leaves_the_old_report(tmp_path: Path, number: signal.Signals, left: int) -> None:
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "findings.json").write_text("old")
+    program = textwrap.dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from tests.report.build import nothing
+        from rearguard.report import contacts_parquet, write
+        from rearguard.report.charts import Studio
+
+        def stall(analysis, path):
+            path.write_bytes(b"half")
+            print("midway", flush=True)
+            time.sleep(60)
+
+        contacts_parquet.write = stall
+        with Studio(command=(sys.executable, "-c", "print('{}')")) as studio:
+            write.write_report(nothing(), Path(sys.argv[1]), studio)
+        """
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"midway\n"
+        child.send_signal(number)
+        child.wait(timeout=20)
+    time.sleep(0.05)
+    assert names(folder) == ["findings.json"]
+    assert (folder / "findings.json").read_text() == "old"
+    assert len(names(tmp_path)) == left
