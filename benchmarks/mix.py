@@ -27,7 +27,8 @@ CONTROLLERS = tuple((198 << 24) | (51 << 16) | (100 << 8) | last for last in (9,
 """198.51.100.9 to .11, outside the customers' prefix."""
 MANAGED_DEVICES = 20_000
 SCANNERS = {7547: 400, 23: 100}
-PROBES_PER_GB = {7547: 2_000, 23: 500}
+PROBES_PER_GB = {7547: 100, 23: 50}
+"""About one packet in fifty is a probe: dozens of times as many as at the border of a real access network."""
 
 WINDOW_SECONDS = 4
 SECONDS_PER_GB = 300

@@ -219,17 +219,17 @@ class Cpe:
             return None
         action = message.headers.get("soapaction", "")
         if gate is plan.Gate.TR064 and "Time:1#SetNTPServers" in action:
-            send_message(sock, "HTTP/1.1 200 OK", {"Content-Type": "text/xml"}, _SET_NTP_DONE)
             self._execute(message.body.decode("latin-1"))
+            send_message(sock, "HTTP/1.1 200 OK", {"Content-Type": "text/xml"}, _SET_NTP_DONE)
             return None
         method, path = message.words[0], message.words[1]
         right = digest_is_right(
             message.headers.get("authorization"), issued, "GET", *credentials(self.device)
         )
         if method == "GET" and path == request_path(self.device) and right:
-            send_message(sock, "HTTP/1.1 200 OK", {})
             if self.device.acs is not None:
                 self._spawn(lambda: self.session("6 CONNECTION REQUEST"))
+            send_message(sock, "HTTP/1.1 200 OK", {})
             return None
         issued = challenge("lab-cpe")
         send_message(sock, "HTTP/1.1 401 Unauthorized", {"WWW-Authenticate": issued})
@@ -242,9 +242,11 @@ class Cpe:
             self._spawn(lambda: injected(target))
 
     def _spawn(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        self._threads.append(thread)
+        """Begin work a moment after the answer, known to :meth:`join` before the answer is out."""
+        thread = threading.Timer(0.1, work)
+        thread.daemon = True
         thread.start()
+        self._threads.append(thread)
 
 
 def _expect(stream: BinaryIO) -> Message:

@@ -35,9 +35,8 @@ def expected_findings(events: Iterable[Event]) -> list[dict[str, Any]]:
     return [
         *_scans(strangers),
         *_exposed(strangers),
-        *_by_kind(strangers, "compromised-device"),
-        *_by_kind(strangers, "flood"),
-        *_by_kind(strangers, "reflector"),
+        *_outward(strangers),
+        *_besieged(strangers),
         *_dialogue_findings(strangers),
     ]
 
@@ -64,13 +63,16 @@ def _finding(
         "ports": sorted({port for event in events for port in event.ports}),
         "direction": direction,
         "contacts": contacts,
-        "fingerprints": sorted({name for event in events for name in event.fingerprints}),
         "first": rfc3339(min(event.first for event in events)),
         "last": rfc3339(max(event.last for event in events)),
         "needs": needs,
         "required": required,
         **more,
     }
+
+
+def _fingerprints(events: list[Event]) -> list[str]:
+    return sorted({name for event in events for name in event.fingerprints})
 
 
 def _grouped(events: Iterable[Event], by: str) -> dict[tuple[str, str, str], list[Event]]:
@@ -91,11 +93,12 @@ def _scans(strangers: list[Event]) -> list[dict[str, Any]]:
     ]
     found = []
     for (remote, interface, direction), events in _grouped(tries, "remote").items():
-        outcomes: dict[str, str] = {}
+        outcomes: dict[tuple[str, int], str] = {}
         for event in events:
-            for address, outcome in event.outcomes.items():
-                outcomes[address] = stronger(outcomes.get(address), outcome)
-        kind = "scan" if len(outcomes) >= SCAN_TARGETS else "probe"
+            for key, outcome in event.tried.items():
+                outcomes[key] = stronger(outcomes.get(key), outcome)
+        targets = {address for address, _ in outcomes}
+        kind = "scan" if len(targets) >= SCAN_TARGETS else "probe"
         found.append(
             _finding(
                 kind,
@@ -107,7 +110,9 @@ def _scans(strangers: list[Event]) -> list[dict[str, Any]]:
                 len(outcomes),
                 required=kind == "scan" or not any(event.kind == "flood" for event in events),
                 outcomes=dict(Counter(outcomes.values())),
-                dark_targets=sum(map(plan.is_dark, outcomes)),
+                targets=len(targets),
+                dark_targets=sum(map(plan.is_dark, targets)),
+                fingerprints=_fingerprints(events),
                 verified=any(
                     "connections" in event.counts and outcome in _HEARD
                     for event in events
@@ -125,7 +130,6 @@ def _exposed(strangers: list[Event]) -> list[dict[str, Any]]:
         heard = [event for event in events if event.outcomes[device] in _HEARD]
         if not heard or direction != "inbound":
             continue
-        remotes = {remote for event in heard for remote in event.remotes}
         reflected = all(event.kind == "reflector" for event in heard)
         found.append(
             _finding(
@@ -135,7 +139,7 @@ def _exposed(strangers: list[Event]) -> list[dict[str, Any]]:
                 interface,
                 direction,
                 heard,
-                len(remotes),
+                _strangers_at(device, heard),
                 required=not reflected,
                 conversed=any(event.outcomes[device] == "conversed" for event in heard),
             )
@@ -143,22 +147,51 @@ def _exposed(strangers: list[Event]) -> list[dict[str, Any]]:
     return found
 
 
-def _by_kind(strangers: list[Event], kind: str) -> list[dict[str, Any]]:
-    """Findings about a device that one kind of event leads to."""
-    events = [event for event in strangers if event.kind == kind and event.interface is not None]
+def _strangers_at(device: str, events: Iterable[Event]) -> int:
+    """The contacts with one device: distinct pairs of a stranger and a port."""
+    return len(
+        {
+            (remote, port)
+            for event in events
+            for address, port in event.tried
+            if address == device
+            for remote in event.remotes
+        }
+    )
+
+
+def _outward(strangers: list[Event]) -> list[dict[str, Any]]:
+    """Rule B9: a device that scans outward; contacts are its destinations."""
+    events = [event for event in strangers if event.kind == "compromised-device"]
     return [
         _finding(
-            kind,
+            "compromised-device",
             device,
             "device",
-            interface,
-            direction,
-            group,
-            sum(len(event.remotes) for event in group),
-            counts=group[0].counts,
+            *(interface, direction, group, sum(event.counts["destinations"] for event in group)),
+            slash24=sum(event.counts["slash24"] for event in group),
+            fingerprints=_fingerprints(group),
         )
         for (device, interface, direction), group in _grouped(events, "device").items()
     ]
+
+
+def _besieged(strangers: list[Event]) -> list[dict[str, Any]]:
+    """Rules B4 and B12: devices that reflect, and devices that are flooded.
+
+    A flood's contacts are all strangers that tried the device, for no packet says which flow is the flood.
+    """
+    found = []
+    for (device, interface, direction), events in _grouped(strangers, "device").items():
+        for kind in ("flood", "reflector"):
+            culprits = [event for event in events if event.kind == kind]
+            if culprits:
+                contacts = _strangers_at(device, events)
+                counts = culprits[0].counts
+                found.append(
+                    _finding(kind, device, "device", interface, direction, culprits, contacts, counts=counts)
+                )
+    return found
 
 
 def _dialogue_findings(strangers: list[Event]) -> list[dict[str, Any]]:

@@ -41,14 +41,17 @@ class Event:
     remotes: tuple[str, ...]
     fingerprints: tuple[str, ...] = ()
     payload: dict[str, Any] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)  # by address of ours
+    tried: dict[tuple[str, int], str] = field(default_factory=dict)  # by address and port: the contacts
     counts: dict[str, int] = field(default_factory=dict)
     first: int = 0
     last: int = 0
 
-    def saw(self, address: str, outcome: str) -> None:
-        """Note what an address did; of several outcomes the strongest stays."""
+    def saw(self, address: str, outcome: str, port: int | None = None) -> None:
+        """Note what an address did, at the event's first port by default; the strongest outcome stays."""
         self.outcomes[address] = stronger(self.outcomes.get(address), outcome)
+        key = (address, self.ports[0] if port is None else port)
+        self.tried[key] = stronger(self.tried.get(key), outcome)
 
     def count(self, name: str, number: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + number

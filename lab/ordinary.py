@@ -97,10 +97,10 @@ def odd_client_ports(stage: Stage) -> None:
         direction="outbound",
         remotes=[plan.WEB_V4, plan.WEB_V6],
     ) as event:
-        event.payload = {"client_ports": list(ODD_PORTS)}
+        event.payload = {"client_ports": list(ODD_PORTS), "page": "quotes the request of 2016"}
         for port in ODD_PORTS:
             for six in (False, True):
-                _fetch(stage, larch, "news.html", v6=six, local_port=port)
+                _fetch(stage, larch, "advisory.html", v6=six, local_port=port)
                 event.saw(larch.v6 if six else larch.v4, "conversed")
                 event.count("connections")
 

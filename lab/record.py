@@ -110,6 +110,9 @@ def main() -> None:
     signal.alarm(TIME_LIMIT)
     begun = time.monotonic()
     record(target)
+    if (owner := os.environ.get("SUDO_UID")) is not None:  # the files belong to whoever asked for them
+        for name in ("incident.pcapng", "truth.json", "rearguard.yaml"):
+            os.chown(target / name, int(owner), int(os.environ["SUDO_GID"]))
     size = (target / "incident.pcapng").stat().st_size
     print(f"{target}/incident.pcapng: {size} bytes, {time.monotonic() - begun:.0f} s", file=sys.stderr)
 

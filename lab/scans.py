@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from lab import plan
+from lab.expected import SCAN_TARGETS
 from lab.journal import Event
 from lab.packets import SYN, RawSender, Replies, tcp_packet
 from lab.stage import Stage
@@ -65,12 +66,20 @@ def survey(stage: Stage, program: str) -> None:
                 timeout=30,
             )
         event.count("syns", plan.CUSTOMERS_V4.num_addresses)
-        _note(event, map(str, plan.CUSTOMERS_V4), replies)
+        _note(event, ((str(item), plan.CPE_PORT) for item in plan.CUSTOMERS_V4), replies)
 
 
-def _note(event: Event, targets: Iterable[str], replies: Replies) -> None:
-    for target in targets:
-        event.saw(target, replies.seen.get(target, "unanswered"))
+def _note(event: Event, probes: Iterable[tuple[str, int]], replies: Replies) -> None:
+    for target, port in probes:
+        event.saw(target, replies.seen.get(target, "unanswered"), port)
+
+
+def _probes(order: random.Random, targets: Sequence[str], ports: Sequence[int]) -> list[tuple[str, int]]:
+    """Each target once, in random order; with two ports the second one time in ten, as Mirai does."""
+    shuffled = order.sample(targets, len(targets))
+    return [
+        (target, ports[-1] if len(ports) > 1 and order.random() < 0.1 else ports[0]) for target in shuffled
+    ]
 
 
 def worm_scan(
@@ -82,15 +91,15 @@ def worm_scan(
     *,
     scene: str = "worm",
 ) -> None:
-    """SYNs as Mirai writes them; with two ports the second is tried one time in ten."""
+    """SYNs as Mirai writes them, one a target."""
     order = random.Random(f"{source} {interface}")
-    shuffled = order.sample(targets, len(targets))
+    probes = _probes(order, targets, ports)
     sport = order.randrange(20000, 30000)
     six = ":" in source
     with stage.journal.act(
         scene,
         "worm-like scanning",
-        kind="scan" if len(targets) >= 25 else "probe",
+        kind="scan" if len(targets) >= SCAN_TARGETS else "probe",
         interface=interface,
         ports=ports,
         remotes=[source],
@@ -99,12 +108,11 @@ def worm_scan(
         with stage.topology.inside("outside"):
             sender, replies = RawSender(), Replies(source)
         with replies.listening(0.5):
-            for target in shuffled:
-                port = ports[-1] if len(ports) > 1 and order.random() < 0.1 else ports[0]
+            for target, port in probes:
                 _send_syn(sender, source, sport, target, port)
                 event.count("syns")
         sender.close()
-        _note(event, shuffled, replies)
+        _note(event, probes, replies)
 
 
 def _send_syn(sender: RawSender, source: str, sport: int, target: str, port: int) -> None:
@@ -137,8 +145,7 @@ def scan_outward(stage: Stage, device: plan.Device, interface: str, ports: Seque
     ) as event:
         with stage.topology.inside(device.name):
             sender = RawSender()
-        for target in targets:
-            port = ports[-1] if len(ports) > 1 and order.random() < 0.1 else ports[0]
+        for target, port in _probes(order, targets, ports):
             _send_syn(sender, device.v4, sport, target, port)
             event.count("syns")
         sender.close()

@@ -13,6 +13,7 @@ from lab.acs import Acs
 from lab.cpe import Cpe
 from lab.journal import Journal
 from lab.services import SsdpResponder, TelnetConsole
+from lab.soap import request_of_2016
 from lab.topology import Topology
 
 __all__ = ["Recorder", "Stage", "open_stage"]
@@ -55,6 +56,9 @@ def open_stage(stack: ExitStack, topology: Topology, journal: Journal, work: Pat
     notes.mkdir()
     for name, size in _PAGES.items():
         (pages / name).write_text(f"<title>{name}</title>\n" + "An ordinary page. " * (size // 18))
+    # Words about an attack are none, also where they reach a client whose own port is 7547 (rule B8).
+    quoted = request_of_2016("http://update.worm.invalid/readme.txt")[0]
+    (pages / "advisory.html").write_bytes(b"<title>advisory</title>\n" + quoted)
     (notes / "readme.txt").write_text(
         "This file does nothing. It stands for what a worm would have fetched.\n"
     )

@@ -31,7 +31,10 @@ INTERFACE_OF = {
 PROTOCOLS = {"tcp": bits.TCP, "udp": bits.UDP}
 POLICY = {
     "networks": {
-        "customers": {"prefixes": ["198.51.100.0/24", "10.0.0.0/8", "2001:db8:c::/48"], "managed": "operator"},
+        "customers": {
+            "prefixes": ["198.51.100.0/24", "10.0.0.0/8", "2001:db8:c::/48"],
+            "managed": "operator",
+        },
     }
 }
 
@@ -253,3 +256,13 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any
     con.register("batch", batch)
     con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
     con.unregister("batch")
+
+
+def of(result: Result, kind: str) -> list[Any]:
+    """The findings of one kind."""
+    return [finding for finding in result.findings if finding.kind == kind]
+
+
+def kinds(result: Result) -> list[str]:
+    """The kinds of all findings, sorted."""
+    return sorted(str(finding.kind) for finding in result.findings)

@@ -308,6 +308,7 @@ def hostile(text: str) -> Analysis:
         details={text: text, "list": [text, float("nan")]},
         evidence=(evidence(source=text, proto=text, src=text, dst=text, note=text),),
     )
+    minor = replace(bad, kind=Kind.PROBE, severity=Severity.LOW)
     devices = tuple(
         replace(bad, kind=kind, subject=Subject("device", storable))
         for kind in (Kind.EXPOSED_DEVICE, Kind.REFLECTOR)
@@ -316,7 +317,7 @@ def hostile(text: str) -> Analysis:
     bad_source = source(text, format=text, skipped={text: 1}, damaged=text)
     made = analysis(
         rows=rows,
-        findings=(bad, *devices),
+        findings=(bad, minor, *devices),
         sampling=(SamplingLine(text, 10, text),),
         approximations=(text,),
         notes=(text,),

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.report.build import HOSTILE, analysis, evidence, finding, hostile, nothing, source
 
-from rearguard.model.finding import Kind
+from rearguard.model.finding import Kind, Severity
 from rearguard.report.analysis import Analysis, SamplingLine
 from rearguard.report.charts import Drawing
 from rearguard.report.escape import visible
@@ -28,6 +28,7 @@ ATTRIBUTES = {
     "table": {"class"},
     "td": {"class", "data-name"},
     "th": {"class"},
+    "details": {"open"},
     "dl": {"class"},
     "code": {"class"},
 }
@@ -131,6 +132,15 @@ def test_a_page_is_bounded_and_says_what_it_left_out() -> None:
     assert page.tags.count("article") == MOST_FINDINGS
     assert "And 7 more findings, in findings.json." in page.text
     assert "And 3 more records, in findings.json." in page.text
+
+
+def test_low_probes_are_lines_of_a_table() -> None:
+    low = tuple(finding(Kind.PROBE, f"203.0.113.{n}", severity=Severity.LOW) for n in range(90))
+    page = shape(analysis([], (finding(), *low)))
+    assert page.tags.count("article") == 1
+    assert "90 probes of low severity" in page.text
+    assert all(f"203.0.113.{n} " in page.text for n in range(90))
+    assert page.text.count("tshark -r lab.pcap -Y frame.number==17") == 91
 
 
 def test_devices_are_listed_once_with_their_worst_severity() -> None:

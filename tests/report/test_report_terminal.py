@@ -11,9 +11,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from tests.report.build import HOSTILE, analysis, finding, hostile, nothing, source
 
-from rearguard.model.finding import Kind
+from rearguard.model.finding import Kind, Severity
 from rearguard.report.analysis import Analysis, SamplingLine
-from rearguard.report.terminal import MOST_FINDINGS, render
+from rearguard.report.terminal import MOST_FINDINGS, MOST_OF_A_SORT, render
 
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -79,8 +79,18 @@ def test_damage_and_sampling_are_told() -> None:
 
 
 def test_more_findings_than_a_screen_are_counted() -> None:
-    many = tuple(finding(Kind.PROBE, f"203.0.113.{n}") for n in range(MOST_FINDINGS + 5))
+    many = tuple(
+        finding(Kind.PROBE, f"203.0.113.{n}", interface=f"i{n // 5}") for n in range(MOST_FINDINGS + 5)
+    )
     assert "and 5 more findings, in findings.json" in told(analysis([], many))
+
+
+def test_many_of_a_sort_do_not_hide_what_stands_behind_them() -> None:
+    many = tuple(finding(Kind.SCAN, f"203.0.113.{n}") for n in range(100))
+    out = told(analysis([], (*many, finding(Kind.FLOOD, "198.51.100.9", severity=Severity.LOW))))
+    assert "198.51.100.9" in out
+    assert out.count("scan cwmp-cr") == MOST_OF_A_SORT
+    assert f"and {100 - MOST_OF_A_SORT} more findings" in out
 
 
 def test_muted_findings_are_marked() -> None:

@@ -11,7 +11,9 @@ O4, P4 = "203.0.113.1", "203.0.113.2"
 O6, P6 = "2001:db8:ffff::1", "2001:db8:ffff::2"
 
 
-def tcp(sport: int = 40001, dport: int = 7547, flags: int = 2, seq: int = 7, body: bytes = b"", doff: int = 5) -> bytes:
+def tcp(
+    sport: int = 40001, dport: int = 7547, flags: int = 2, seq: int = 7, body: bytes = b"", doff: int = 5
+) -> bytes:
     head = struct.pack(">HHIIBBHHH", sport, dport, seq, 99, doff << 4, flags, 5840, 0, 0)
     return head + b"\x01" * max(doff * 4 - 20, 0) + body
 
@@ -39,7 +41,12 @@ def ip4(
 
 def ip6(body: bytes, proto: int = 6, src: str = A6, dst: str = B6, *, length: int | None = None) -> bytes:
     size = len(body) if length is None else length
-    return struct.pack(">IHBB", 6 << 28, size, proto, 57) + ip_address(src).packed + ip_address(dst).packed + body
+    return (
+        struct.pack(">IHBB", 6 << 28, size, proto, 57)
+        + ip_address(src).packed
+        + ip_address(dst).packed
+        + body
+    )
 
 
 def extension(next_header: int, words: int = 0) -> bytes:
@@ -101,13 +108,13 @@ def pcap(
     step: int = 1,
 ) -> bytes:
     """A pcap file; packet i is at second 1_700_000_000 + i * step and 5 units; ``wire`` bytes longer once."""
-    out = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snaplen, link)
+    out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snaplen, link)]
     for i, packet in enumerate(packets):
-        out += struct.pack(order + "IIII", 1_700_000_000 + i * step, 5, len(packet), len(packet) + wire)
+        out.append(struct.pack(order + "IIII", 1_700_000_000 + i * step, 5, len(packet), len(packet) + wire))
         if magic == 0xA1B2CD34:
-            out += struct.pack(order + "IHBB", 1, 0x0800, 0, 0)
-        out += packet
-    return out
+            out.append(struct.pack(order + "IHBB", 1, 0x0800, 0, 0))
+        out.append(packet)
+    return b"".join(out)
 
 
 def option(code: int, value: bytes, order: str = "<") -> bytes:
@@ -190,7 +197,10 @@ FRAMES: dict[str, tuple[int, bytes]] = {
     "erspan I": (101, ip4(gre(ether(SYN), 0x88BE), 47, O4, P4)),
     "erspan II": (101, ip4(gre(b"\x10\0\0\0\0\0\0\0" + ether(SYN), 0x88BE, 0x1000), 47, O4, P4)),
     "erspan III": (101, ip4(gre(b"\x20" + b"\0" * 11 + ether(SYN), 0x22EB, 0x1000), 47, O4, P4)),
-    "erspan III more": (101, ip4(gre(b"\x20" + b"\0" * 10 + b"\x01" + b"\0" * 8 + ether(SYN), 0x22EB, 0x1000), 47, O4, P4)),
+    "erspan III more": (
+        101,
+        ip4(gre(b"\x20" + b"\0" * 10 + b"\x01" + b"\0" * 8 + ether(SYN), 0x22EB, 0x1000), 47, O4, P4),
+    ),
     "ipip": (101, ip4(SYN, 4, O4, P4)),
     "6in4": (101, ip4(ip6(tcp()), 41, O4, P4)),
     "4in6": (101, ip6(SYN, 4, O6, P6)),
@@ -203,7 +213,10 @@ OTHERS: dict[str, tuple[int, bytes]] = {
     "udp": (101, ip4(udp(), 17)),
     "tcp payload": (101, ip4(tcp(body=b"GET / HTTP/1.1", flags=0x18, doff=8))),
     "options": (101, ip4(tcp(), options=b"\x94\x04\0\0")),
-    "chain": (101, ip6(extension(60) + extension(43, 1) + extension(51) + b"\x06\x01" + b"\0" * 10 + tcp(), 0)),
+    "chain": (
+        101,
+        ip6(extension(60) + extension(43, 1) + extension(51) + b"\x06\x01" + b"\0" * 10 + tcp(), 0),
+    ),
     "first fragment": (101, ip4(tcp(body=b"x" * 100), fragment=0x2000)),
     "later fragment": (101, ip4(b"\x1d\x7b\x1d\x7b" * 10, fragment=0x0010)),
     "first fragment v6": (101, ip6(fragment6(17, 0, True) + udp(), 44)),

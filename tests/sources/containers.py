@@ -1,11 +1,11 @@
-"""Plain readers of pcap and pcapng for the tests: every record with its link type, observer, time and bytes."""
+"""Plain readers of pcap and pcapng for the tests: each record with link type, observer, time and bytes."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
 
-from .reference import NoRow, decode_frame
+from .reference import NoRowError, decode_frame
 
 NS = 10**9
 FAR = 9_223_372_035
@@ -185,7 +185,7 @@ def decode(capture: Capture) -> list[dict[str, int | str | bytes] | str]:
             continue
         try:
             row: dict[str, int | str | bytes] = dict(decode_frame(record.link, record.data, record.wirelen))
-        except NoRow as reason:
+        except NoRowError as reason:
             out.append(str(reason))
             continue
         row |= {"ts": record.ts, "end": record.ts, "observer": record.observer, "record": number}

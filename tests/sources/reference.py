@@ -16,7 +16,7 @@ PACKET, QUOTED, NO_PORTS = 1, 2, 4
 MAPPED = 0xFFFF << 32
 
 
-class NoRow(Exception):
+class NoRowError(Exception):
     """The frame holds no IP packet; the argument is the reason."""
 
 
@@ -36,14 +36,14 @@ class Piece:
 
     def need(self, n: int, reason: str = "truncated-link-header") -> bytes:
         if len(self.data) < n:
-            raise NoRow(reason)
+            raise NoRowError(reason)
         return self.data[:n]
 
     def half(self, at: int) -> int:
         return int.from_bytes(self.data[at : at + 2], "big")
 
 
-# ---- link layer -------------------------------------------------------------------------------------------------
+# ---- link layer ----
 
 
 def from_link(link: int, p: Piece, steps: int = 24) -> tuple[int, Piece]:
@@ -52,11 +52,11 @@ def from_link(link: int, p: Piece, steps: int = 24) -> tuple[int, Piece]:
         ethertype = int.from_bytes(p.need(14)[12:], "big")
         if ethertype < 0x600:
             if ethertype > 1500:
-                raise NoRow("not-ip")
+                raise NoRowError("not-ip")
             return from_llc(p.skip(14), steps - 1)
         return from_ethertype(ethertype, p.skip(14), steps - 1)
     if steps <= 0:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     if link in (12, 14, 101):
         return from_version(p)
     if link == 228:
@@ -84,12 +84,12 @@ def from_link(link: int, p: Piece, steps: int = 24) -> tuple[int, Piece]:
         return from_cooked(head[8:10], head[0:2], p.skip(20), steps)
     if link == 239:
         return from_nflog(p)
-    raise NoRow("unknown-linktype")
+    raise NoRowError("unknown-linktype")
 
 
 def from_ethertype(ethertype: int, p: Piece, steps: int) -> tuple[int, Piece]:
     if steps <= 0:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     if ethertype == 0x0800:
         return 4, p
     if ethertype == 0x86DD:
@@ -112,7 +112,7 @@ def from_ethertype(ethertype: int, p: Piece, steps: int) -> tuple[int, Piece]:
         return from_ppp(p, steps - 1)
     if ethertype == 0x6558:
         return from_link(1, p, steps - 1)
-    raise NoRow("not-ip")
+    raise NoRowError("not-ip")
 
 
 def from_mpls(p: Piece, steps: int) -> tuple[int, Piece]:
@@ -123,14 +123,14 @@ def from_mpls(p: Piece, steps: int) -> tuple[int, Piece]:
     if nibble in (4, 6):
         return from_version(p)
     if nibble == 1:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     return from_link(1, p.skip(4) if nibble == 0 and len(p.data) >= 4 else p, steps - 1)
 
 
 def from_version(p: Piece) -> tuple[int, Piece]:
     version = p.need(1, "truncated-ip-header")[0] >> 4
     if version not in (4, 6):
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     return version, p
 
 
@@ -139,23 +139,23 @@ def from_family(family: int, p: Piece) -> tuple[int, Piece]:
         return 4, p
     if family in (10, 24, 28, 30):
         return 6, p
-    raise NoRow("not-ip")
+    raise NoRowError("not-ip")
 
 
 def from_cooked(hardware: bytes, protocol: bytes, p: Piece, steps: int) -> tuple[int, Piece]:
     number = int.from_bytes(protocol, "big")
     if int.from_bytes(hardware, "big") == 824:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     if number == 4:
         return from_llc(p, steps - 1)
     if number < 0x600:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     return from_ethertype(number, p, steps - 1)
 
 
 def from_llc(p: Piece, steps: int) -> tuple[int, Piece]:
     if steps <= 0:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     head = p.need(3)
     if head == b"\xaa\xaa\x03":
         snap = p.need(8)
@@ -163,12 +163,12 @@ def from_llc(p: Piece, steps: int) -> tuple[int, Piece]:
             return from_ethertype(int.from_bytes(snap[6:], "big"), p.skip(8), steps - 1)
     if head == b"\x06\x06\x03":
         return 4, p.skip(3)
-    raise NoRow("not-ip")
+    raise NoRowError("not-ip")
 
 
 def from_ppp(p: Piece, steps: int) -> tuple[int, Piece]:
     if steps <= 0:
-        raise NoRow("not-ip")
+        raise NoRowError("not-ip")
     if len(p.data) >= 4 and p.data[0] in (0x0F, 0x8F):
         return from_ethertype(p.half(2), p.skip(4), steps - 1)
     if p.data[:2] == b"\xff\x03":
@@ -183,7 +183,7 @@ def from_ppp(p: Piece, steps: int) -> tuple[int, Piece]:
         return 6, p
     if protocol == 0x281:
         return from_ethertype(0x8847, p, steps - 1)
-    raise NoRow("not-ip")
+    raise NoRowError("not-ip")
 
 
 def from_nflog(p: Piece) -> tuple[int, Piece]:
@@ -193,14 +193,14 @@ def from_nflog(p: Piece) -> tuple[int, Piece]:
         little, big = struct.unpack("<HH", p.data[:4]), struct.unpack(">HH", p.data[:4])
         size, kind = little if little[0] <= len(p.data) else big
         if size < 4:
-            raise NoRow("not-ip")
+            raise NoRowError("not-ip")
         if kind == 9:
             return from_family(family, p.skip(4))
         p = p.skip((size + 3) // 4 * 4)
-    raise NoRow("truncated-link-header")
+    raise NoRowError("truncated-link-header")
 
 
-# ---- network layer ----------------------------------------------------------------------------------------------
+# ---- network layer ----
 
 
 @dataclass
@@ -217,7 +217,7 @@ class Ip:
 
 def read_ip(version: int, p: Piece) -> Ip:
     if p.data and p.data[0] >> 4 != version:
-        raise NoRow("bad-ip-header")
+        raise NoRowError("bad-ip-header")
     return read_ipv4(p) if version == 4 else read_ipv6(p)
 
 
@@ -226,7 +226,7 @@ def read_ipv4(p: Piece) -> Ip:
     size = (head[0] & 15) * 4
     length = p.half(2) or p.wire
     if size < 20 or length < size:
-        raise NoRow("bad-ip-header")
+        raise NoRowError("bad-ip-header")
     fragment = p.half(6)
     frag = 2 if fragment & 0x1FFF else 1 if fragment & 0x2000 else 0
     src, dst = (MAPPED | int.from_bytes(head[i : i + 4], "big") for i in (12, 16))
@@ -266,7 +266,7 @@ def read_ipv6(p: Piece) -> Ip:
     return Ip(src, dst, proto, head[7], frag, ipid, length, rest)
 
 
-# ---- transport layer --------------------------------------------------------------------------------------------
+# ---- transport layer ----
 
 
 def read_transport(ip: Ip) -> dict[str, int | bytes]:
@@ -294,7 +294,12 @@ def read_transport(ip: Ip) -> dict[str, int | bytes]:
     if len(data) >= 20:
         known |= FLAGS | OPTIONS
         doff = data[12] >> 4
-        t |= {"ack": int.from_bytes(data[8:12], "big"), "doff": doff, "flags": data[13], "win": ip.rest.half(14)}
+        t |= {
+            "ack": int.from_bytes(data[8:12], "big"),
+            "doff": doff,
+            "flags": data[13],
+            "win": ip.rest.half(14),
+        }
         if 20 <= doff * 4 <= whole:
             known |= PAYLOAD
             load = payload(data, doff * 4, whole)
@@ -308,49 +313,49 @@ def payload(data: bytes, header: int, whole: int) -> dict[str, int | bytes]:
 
 
 def inside(ip: Ip, dport: int) -> tuple[int, Piece]:
-    """The packet in a tunnel, or NoRow."""
+    """The packet in a tunnel, or NoRowError."""
     p = ip.rest
     if ip.frag == 2:
-        raise NoRow
+        raise NoRowError
     if ip.proto in (4, 41):
         return from_version(p)
     if ip.proto == 17 and dport == 4789 and len(p.data) >= 16 and p.data[8] & 8:
         return from_link(1, p.skip(16), 24)
     if ip.proto != 47 or len(p.data) < 4:
-        raise NoRow
+        raise NoRowError
     flags, kind = p.half(0), p.half(2)
     version = flags & 7
     if flags & 0x4000 or version > 1 or (version == 1 and kind != 0x880B):
-        raise NoRow
+        raise NoRowError
     words = [flags & 0x8000, flags & 0x2000, flags & 0x1000, flags & 0x80 if version else 0]
     p = p.skip(4 + 4 * sum(map(bool, words)))
     if kind == 0x88BE:
         return from_link(1, p.skip(8 if flags & 0x1000 else 0), 24)
     if kind == 0x22EB:
         if len(p.data) < 12:
-            raise NoRow
+            raise NoRowError
         return from_link(1, p.skip(20 if p.data[11] & 1 else 12), 24)
     return from_ethertype(kind, p, 24 + 1)
 
 
 def quoted(ip: Ip) -> Ip:
-    """The packet that an ICMP destination-unreachable quotes, or NoRow."""
+    """The packet that an ICMP destination-unreachable quotes, or NoRowError."""
     data = ip.rest.data
     if ip.frag != 2 and len(data) > 8:
         version = data[8] >> 4
         if (ip.proto, data[0], version) in ((1, 3, 4), (58, 1, 6)):
             return read_ip(version, ip.rest.skip(8))
-    raise NoRow
+    raise NoRowError
 
 
 def decode_frame(link: int, data: bytes, wirelen: int) -> dict[str, int | bytes]:
-    """All columns of a packet but times and numbers; raises NoRow with the reason."""
+    """All columns of a packet but times and numbers; raises NoRowError with the reason."""
     ip = read_ip(*from_link(link, Piece(data, 0, max(wirelen, len(data)))))
     transport = read_transport(ip)
     try:
         ip = read_ip(*inside(ip, int(transport["dport"])))
         transport = read_transport(ip)
-    except NoRow:
+    except NoRowError:
         pass
     length = ip.length
     try:
@@ -359,9 +364,14 @@ def decode_frame(link: int, data: bytes, wirelen: int) -> dict[str, int | bytes]
         transport["why"] = QUOTED | (int(transport["why"]) & NO_PORTS)
         transport["known"] = int(transport["known"]) & ~PAYLOAD
         transport |= payload(b"", 0, 0)
-    except NoRow:
+    except NoRowError:
         pass
     low = (1 << 64) - 1
-    row: dict[str, int | bytes] = {"src_hi": ip.src >> 64, "src_lo": ip.src & low, "dst_hi": ip.dst >> 64, "dst_lo": ip.dst & low}
+    row: dict[str, int | bytes] = {
+        "src_hi": ip.src >> 64,
+        "src_lo": ip.src & low,
+        "dst_hi": ip.dst >> 64,
+        "dst_lo": ip.dst & low,
+    }
     row |= {"proto": ip.proto, "ttl": ip.ttl, "frag": ip.frag, "ipid": ip.ipid, "bytes": length}
     return row | transport | {"packets": 1, "sampling": 1}

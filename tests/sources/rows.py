@@ -11,7 +11,7 @@ NAMES = tuple(item.name for item in CHUNK)
 
 
 def outcomes(source: Source) -> list[dict[str, int | str | bytes]]:
-    """The rows of a source, with the observer's name and the payload in place of numbers that point to them."""
+    """The rows of a source, with observers' names and payloads in place of numbers that point to them."""
     rows = []
     for chunk in source.chunks():
         columns = [chunk.column(name).tolist() for name in NAMES]

@@ -57,7 +57,11 @@ def own_captures() -> dict[str, bytes]:
             data += b.interface(order, link, options=b.option(2, b"if%d" % (number % 5), order))
             data += b.enhanced(frame, 10**15 + number, number, order)
         data += b.section(order) + b.interface(order, 101) + b.simple(b.SYN, order)
-        data += b.obsolete(b.SYN, 7, 0, order) + b.block(0xBAD, b"\0\0\0\0abc", order) + b.enhanced(b.SYN, 9, 5, order)
+        data += (
+            b.obsolete(b.SYN, 7, 0, order)
+            + b.block(0xBAD, b"\0\0\0\0abc", order)
+            + b.enhanced(b.SYN, 9, 5, order)
+        )
         files[f"pcapng {order}"] = data
     return files
 
@@ -98,7 +102,14 @@ for name in sys.argv[3:]:
 
 
 def uncompiled(folder: Path, *captures: Path) -> None:
-    command = [sys.executable, "-c", UNCOMPILED, str(Path(__file__).parent.parent), str(folder), *map(str, captures)]
+    command = [
+        sys.executable,
+        "-c",
+        UNCOMPILED,
+        str(Path(__file__).parent.parent),
+        str(folder),
+        *map(str, captures),
+    ]
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "error"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
@@ -139,12 +150,18 @@ mutations = st.one_of(
     st.builds(insert, place, st.binary(min_size=1, max_size=24)),
 )
 relaxed = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 @relaxed
-@given(st.sampled_from(sorted(OWN)), st.lists(mutations, min_size=1, max_size=12), st.sampled_from([1, 700, 1 << 16]))
+@given(
+    st.sampled_from(sorted(OWN)),
+    st.lists(mutations, min_size=1, max_size=12),
+    st.sampled_from([1, 700, 1 << 16]),
+)
 def test_mutated_captures(tmp_path: Path, name: str, changes: list[Mutation], window: int) -> None:
     data = OWN[name]
     for change in changes:
@@ -155,10 +172,14 @@ def test_mutated_captures(tmp_path: Path, name: str, changes: list[Mutation], wi
 @relaxed
 @given(
     st.sampled_from([0, 1, 9, 50, 51, 101, 104, 108, 113, 228, 229, 239, 276]),
-    st.lists(st.tuples(st.sampled_from(sorted(b.FRAMES)), st.lists(mutations, max_size=6)), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(st.sampled_from(sorted(b.FRAMES)), st.lists(mutations, max_size=6)), min_size=1, max_size=8
+    ),
     st.integers(0, 100),
 )
-def test_mutated_frames(tmp_path: Path, link: int, parts: list[tuple[str, list[Mutation]]], wire: int) -> None:
+def test_mutated_frames(
+    tmp_path: Path, link: int, parts: list[tuple[str, list[Mutation]]], wire: int
+) -> None:
     frames = []
     for name, changes in parts:
         own_link, frame = b.FRAMES[name]

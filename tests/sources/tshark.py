@@ -1,7 +1,7 @@
 """What tshark says of each frame, reduced to the row that the rules of docs/decoding.md claim.
 
-tshark's ``frame.protocols`` names the headers in order; fields that occur once a header come as lists. Walking the
-names and taking the next value of each list gives the headers back, one after the other.
+tshark's ``frame.protocols`` names the headers in order; fields that occur once a header come as lists.
+Walking the names and taking the next value of each list gives the headers back, one after the other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LISTS = {
     "ah": ("ah.next_header",),
     "mipv6": ("mip6.proto",),
 }
-SINGLE = ("frame.number", "frame.time_epoch", "frame.protocols", "frame.cap_len", "frame.len")
+SINGLE = ("frame.number", "frame.time_epoch", "frame.protocols", "ip.opt.type")
 OPTIONS = (
     "tcp.relative_sequence_numbers:FALSE",
     "tcp.desegment_tcp_streams:FALSE",
@@ -49,7 +49,8 @@ CHAIN = ("ipv6.fraghdr", "ipv6.hopopts", "ipv6.dstopts", "ipv6.routing", "ah", "
 
 @dataclass
 class Header:
-    """One header: its name in ``frame.protocols`` and its fields; a value that tshark did not give is absent."""
+    """One header: its name in ``frame.protocols`` and its fields; a value that tshark did not give is
+    absent."""
 
     name: str
     values: dict[str, str] = field(default_factory=dict)
@@ -59,10 +60,12 @@ class Header:
 class Frame:
     """One frame as tshark sees it."""
 
+    capture: Path
     number: int
     time: int
     protocols: list[str]
-    cut: bool
+    options: list[str]
+    """Types of all IPv4 options."""
     headers: list[Header]
     uneven: bool
     """A header's name and its fields do not come in equal numbers: tshark stopped inside a header."""
@@ -79,12 +82,14 @@ def frames(program: str, capture: Path) -> Iterator[Frame]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     for line in done.stdout.splitlines():
         cells = dict(zip(names, line.split("\t"), strict=True))
-        yield _frame(cells)
+        yield _frame(capture, cells)
 
 
-def _frame(cells: dict[str, str]) -> Frame:
+def _frame(capture: Path, cells: dict[str, str]) -> Frame:
     protocols = cells["frame.protocols"].split(":")
-    lists = {name: cells[name].split(",") if cells[name] else [] for group in LISTS.values() for name in group}
+    lists = {
+        name: cells[name].split(",") if cells[name] else [] for group in LISTS.values() for name in group
+    }
     headers = []
     uneven = False
     for protocol in protocols:
@@ -102,8 +107,8 @@ def _frame(cells: dict[str, str]) -> Frame:
     time = 0
     if seconds:
         time = int(seconds) * 10**9 + int(fraction.ljust(9, "0")) * (-1 if seconds.startswith("-") else 1)
-    cut = int(cells["frame.cap_len"]) < int(cells["frame.len"])
-    return Frame(int(cells["frame.number"]), time, protocols, cut, headers, uneven)
+    options = cells["ip.opt.type"].split(",") if cells["ip.opt.type"] else []
+    return Frame(capture, int(cells["frame.number"]), time, protocols, options, headers, uneven)
 
 
 TUNNEL_VIA = {"gre", "erspan", "eth", "ethertype", "vlan", "ieee8021ad", "ppp", "llc", "mpls", "pppoes"}
@@ -127,7 +132,7 @@ def claimed(frame: Frame) -> dict[str, object] | None:
             quoted = errors == (["3"] if name == "ip" else ["1"])
             level += quoted
             break
-        if tunnels == 0 and (via <= TUNNEL_VIA or via <= {"udp", "vxlan", *TUNNEL_VIA} and "vxlan" in via):
+        if tunnels == 0 and (via <= TUNNEL_VIA or (via <= {"udp", "vxlan", *TUNNEL_VIA} and "vxlan" in via)):
             tunnels = 1
             level += 1
             continue
@@ -189,7 +194,12 @@ def _ports(header: Header) -> dict[str, object]:
     for name, key in ((f"{header.name}.srcport", "sport"), (f"{header.name}.dstport", "dport")):
         if name in v:
             row[key] = int(v[name])
-    for name, key in (("tcp.seq", "seq"), ("tcp.ack", "ack"), ("tcp.window_size_value", "win"), ("tcp.len", "pay_wire")):
+    for name, key in (
+        ("tcp.seq", "seq"),
+        ("tcp.ack", "ack"),
+        ("tcp.window_size_value", "win"),
+        ("tcp.len", "pay_wire"),
+    ):
         if name in v:
             row[key] = int(v[name])
     if "tcp.flags" in v:

@@ -118,7 +118,7 @@ def locate(
     age: np.uint32,
     from_server: bool,
 ) -> int:
-    """The slot of a contact. Not there: a way is made free for it and ``-1 - slot`` is returned, key unset."""
+    """The slot of a contact. Not there: a way is made free and ``-1 - slot`` is returned, its key unset."""
     word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(lane) << np.uint64(24)
     h = mix5(client_hi, client_lo, server_hi, server_lo, word)
     group = np.int64(h & np.uint64(cache.line.shape[0] - 1))

@@ -1,8 +1,8 @@
 """The census: per minute, port, protocol and direction, over all ports; packets, bytes, tries and sketches.
 
-A cell lives in a pool; a dense index finds it by (direction, protocol, port). Cells belong to one minute, one
-lane (observer and sampling): when either changes, or the pool is full, all cells are handed out as partials
-and the pool starts anew. Unsorted input therefore costs time and changes nothing.
+A cell lives in a pool; an open-addressing index finds it by (lane, direction, protocol, port). All cells belong
+to one minute: when it changes, or the pool is full, they are handed out as partials and the pool starts
+anew. Unsorted input therefore costs time and changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.mix import mix2
+from rearguard.contacts.mix import finish, mix2
 from rearguard.contacts.place import DST_OURS, SRC_OURS
 from rearguard.model.address import V4_MAPPED
 from rearguard.model.bits import (
@@ -34,14 +34,14 @@ from rearguard.model.guard import Guard
 __all__ = ["Pool", "clear", "count_census", "new_pool"]
 
 NS_PER_MINUTE = 60_000_000_000
-_OTHER_PROTO = 2  # index of all protocols without ports; their port is 0
 _V4_PREFIX = np.uint64(V4_MAPPED >> 32)
 
 
 class Pool(NamedTuple):
-    """``index`` int32[4 directions, 3 protocols, 65536] holds cell + 1; ``now`` is (used, minute, lane)."""
+    """``index`` int32, a power of two, holds cell + 1; ``at`` is each cell's entry; ``now`` (used, minute)."""
 
     index: npt.NDArray[np.int32]
+    at: npt.NDArray[np.int32]
     cells: npt.NDArray[Any]
     now: npt.NDArray[np.int64]
 
@@ -49,27 +49,18 @@ class Pool(NamedTuple):
 def new_pool(cells: int) -> Pool:
     """An empty pool of at most ``cells`` cells."""
     return Pool(
-        np.zeros((4, _OTHER_PROTO + 1, 65536), dtype=np.int32),
+        np.zeros(1 << (2 * cells).bit_length(), dtype=np.int32),
+        np.zeros(cells, dtype=np.int32),
         np.zeros(cells, dtype=dtype(CENSUS)),
-        np.array([0, -1, -1], dtype=np.int64),
+        np.array([0, -1], dtype=np.int64),
     )
-
-
-@inlined
-def _slot_of(proto: int) -> int:
-    if proto == TCP:
-        return 0
-    if proto == UDP:
-        return 1
-    return _OTHER_PROTO
 
 
 @kernel
 def clear(pool: Pool) -> None:
     """Forget all cells (they have been handed out)."""
     for k in range(pool.now[0]):
-        cell = pool.cells[k]
-        pool.index[cell.direction, _slot_of(cell.proto), cell.port] = 0
+        pool.index[pool.at[k]] = 0
     pool.now[0] = 0
 
 
@@ -103,36 +94,52 @@ def count_census(
     lanes: npt.NDArray[np.uint32],
     pool: Pool,
 ) -> int:
-    """Count rows ``start``..``n-1``; returns ``n``, or the first row for which the pool must be emptied."""
+    """Count rows ``start``..``n-1``; returns ``n``, or the first row for which the pool must be emptied.
+
+    The cell's ``observer`` holds the lane until the caller resolves it.
+    """
+    last = np.uint64(pool.index.size - 1)
     for i in range(start, n):
         minute = rows.ts[i] // NS_PER_MINUTE
-        lane = np.int64(lanes[i])
-        if minute != pool.now[1] or lane != pool.now[2]:
+        if minute != pool.now[1]:
             if pool.now[0] > 0:
                 return i
-            pool.now[1], pool.now[2] = minute, lane
-        proto = rows.proto[i] if rows.why[i] & WHY_PACKET else 1
-        kind = _slot_of(proto)
-        port = rows.dport[i] if kind != _OTHER_PROTO and rows.why[i] & WHY_PACKET else 0
+            pool.now[1] = minute
+        lane = lanes[i]
+        proto = rows.proto[i]
+        port = rows.dport[i]
+        if rows.why[i] & WHY_PACKET == 0 or (proto != TCP and proto != UDP):
+            proto, port = np.uint8(0), np.uint16(0)
         direction = _direction(place[i])
-        k = pool.index[direction, kind, port] - 1
-        if k < 0:
-            if pool.now[0] == pool.cells.size:
+        word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(direction) << np.uint64(24)
+        at = finish(word | np.uint64(lane) << np.uint64(32)) & last
+        while pool.index[at] != 0:
+            cell = pool.cells[pool.index[at] - 1]
+            if (
+                cell.port == port
+                and cell.proto == proto
+                and cell.direction == direction
+                and cell.observer == lane
+            ):
+                break
+            at = (at + np.uint64(1)) & last
+        if pool.index[at] == 0:
+            k = pool.now[0]
+            if k == pool.cells.size:
                 return i
-            k = np.int64(pool.now[0])
             pool.now[0] += 1
-            pool.index[direction, kind, port] = k + 1
+            pool.index[at] = k + 1
+            pool.at[k] = at
             cell = pool.cells[k]
-            cell.minute, cell.port, cell.direction = minute, port, direction
-            cell.proto = proto if kind != _OTHER_PROTO else 0
+            cell.minute, cell.port, cell.proto, cell.direction = minute, port, proto, direction
+            cell.observer = lane
             cell.packets = cell.bytes = cell.tries = 0
-            for j in range(64):
-                cell.sources[j] = 0
-                cell.targets[j] = 0
-        cell = pool.cells[k]
+            cell.sources[:] = 0
+            cell.targets[:] = 0
+        cell = pool.cells[pool.index[at] - 1]
         cell.packets += rows.packets[i]
         cell.bytes += rows.bytes[i]
-        if not _is_try(rows, i, kind, guard):
+        if not _is_try(rows, i, proto, guard):
             continue
         cell.tries += rows.packets[i]
         high, low = rows.src_hi[i], rows.src_lo[i]
@@ -145,10 +152,8 @@ def count_census(
 
 
 @inlined
-def _is_try(rows: Any, i: int, kind: int, guard: Guard) -> bool:
+def _is_try(rows: Any, i: int, proto: int, guard: Guard) -> bool:
     """An initial SYN; or a datagram whose own port is no service (else it is more likely an answer)."""
-    if rows.why[i] & WHY_PACKET == 0:
-        return False
-    if kind == 0:
+    if proto == TCP:
         return rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN
-    return kind == 1 and guard.udp[rows.sport[i]] == 0
+    return proto == UDP and guard.udp[rows.sport[i]] == 0

@@ -17,7 +17,7 @@ from rearguard.contacts.lone import table_size
 from rearguard.contacts.mix import mix5
 from rearguard.model.compiled import inlined, kernel
 
-__all__ = ["fold_contacts", "fold_hosts", "merge_observers"]
+__all__ = ["fold_census", "fold_contacts", "fold_hosts", "largest_census", "merge_observers"]
 
 
 def fold_contacts(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -192,3 +192,61 @@ def fold_hosts(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     out = np.empty_like(rows)
     table = np.zeros(table_size(len(rows)), dtype=np.int32)
     return out[: _fold_host_rows(rows, table, out)]
+
+
+def fold_census(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One CENSUS row a key."""
+    out = np.empty_like(rows)
+    table = np.zeros(table_size(len(rows)), dtype=np.int32)
+    return out[: _fold_census_rows(rows, False, table, out)]
+
+
+def largest_census(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One row a minute, port, protocol and direction: of several observers the largest counts (rule A5)."""
+    out = np.empty_like(rows)
+    table = np.zeros(table_size(len(rows)), dtype=np.int32)
+    return out[: _fold_census_rows(rows, True, table, out)]
+
+
+@kernel
+def _fold_census_rows(rows: Any, largest: bool, table: npt.NDArray[np.int32], out: Any) -> int:
+    n = 0
+    last = np.uint64(table.size - 1)
+    for i in range(rows.size):
+        row = rows[i]
+        word = np.uint64(row.port) | np.uint64(row.proto) << np.uint64(16)
+        word |= np.uint64(row.direction) << np.uint64(24)
+        place = (
+            np.uint64(0) if largest else np.uint64(row.observer) << np.uint64(32) | np.uint64(row.sampling)
+        )
+        at = mix5(word, np.uint64(row.minute), place, np.uint64(0), np.uint64(0)) & last
+        while table[at] != 0:
+            other = out[table[at] - 1]
+            if (
+                other.port == row.port
+                and other.minute == row.minute
+                and other.proto == row.proto
+                and other.direction == row.direction
+                and (largest or (other.observer == row.observer and other.sampling == row.sampling))
+            ):
+                break
+            at = (at + np.uint64(1)) & last
+        if table[at] == 0:
+            out[n] = row
+            n += 1
+            table[at] = n
+            continue
+        into = out[table[at] - 1]
+        if largest:
+            into.packets = max(into.packets, row.packets)
+            into.bytes = max(into.bytes, row.bytes)
+            into.tries = max(into.tries, row.tries)
+            into.sampling = max(into.sampling, row.sampling)
+        else:
+            into.packets += row.packets
+            into.bytes += row.bytes
+            into.tries += row.tries
+        for k in range(row.sources.size):
+            into.sources[k] = max(into.sources[k], row.sources[k])
+            into.targets[k] = max(into.targets[k], row.targets[k])
+    return n

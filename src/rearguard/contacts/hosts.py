@@ -18,7 +18,7 @@ from rearguard.model.bits import WHY_QUOTED
 from rearguard.model.compiled import kernel
 from rearguard.model.fields import HOST, dtype
 
-__all__ = ["note_hosts", "new_hosts"]
+__all__ = ["new_hosts", "note_hosts"]
 
 WAYS = 4
 _V4_PREFIX = np.uint64(V4_MAPPED >> 32)

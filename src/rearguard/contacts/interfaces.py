@@ -21,7 +21,6 @@ __all__ = ["NONE", "Rights"]
 
 NONE = -1
 Index = npt.NDArray[np.int32]
-_TRANSPORT = {number: name for name, number in PROTOCOL.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,13 @@ class Rights:
         for label, at_proto, at_port, interface in self._moved:
             found = np.where((network == label) & (proto == at_proto) & (port == at_port), interface, found)
         return found
+
+    def ports(self) -> npt.NDArray[np.uint8]:
+        """uint8[0 tcp | 1 udp, port]: 1 where a device listens for an interface in some network."""
+        table = (self._by_port != NONE).astype(np.uint8)
+        for _, proto, port, _ in self._moved:
+            table[0 if proto == PROTOCOL["tcp"] else 1, port] = 1
+        return table
 
     def at_controller(self, label: Index, proto: npt.NDArray[Any], port: npt.NDArray[Any]) -> Index:
         """The interface on which the controller with this ``sessions`` label listens there, or NONE."""

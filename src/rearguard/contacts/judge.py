@@ -240,7 +240,9 @@ def _facts(rows: npt.NDArray[Any]) -> dict[str, Any]:
         for pointer in ("proof", "load"):
             absent = rows[f"{pointer}_rec_{side}"] == NO_RECORD
             for part in ("time", "rec", "port"):
-                facts[f"{pointer}_{part}_{side}"] = np.ma.MaskedArray(rows[f"{pointer}_{part}_{side}"], absent)
+                facts[f"{pointer}_{part}_{side}"] = np.ma.MaskedArray(
+                    rows[f"{pointer}_{part}_{side}"], absent
+                )
         facts[f"proof_rank_{side}"] = rows[f"proof_rank_{side}"]
     for name in ("known", "tries", "no_options", "fp_mirai", "fp_zmap", "fp_masscan"):
         facts[name] = rows[name]

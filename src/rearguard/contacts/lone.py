@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.mix import mix2
-from rearguard.model.compiled import kernel
+from rearguard.model.bits import TCP
+from rearguard.model.compiled import inlined, kernel
+from rearguard.model.prefixes import PrefixTable
 
-__all__ = ["CROWD_KEY", "count_crowd", "hash_clients", "pick_lone", "table_size"]
+__all__ = ["CROWD_KEY", "count_crowd", "hash_clients", "label_ends", "pick_lone", "table_size"]
 
 CROWD_KEY = np.dtype(
     [
@@ -77,23 +79,77 @@ def pick_lone(
         lone[i] = table[at] & np.uint64(1) == 0
 
 
+def label_ends(
+    rows: npt.NDArray[Any], networks: PrefixTable
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The labels of each row's client and server, as ``networks.lookup`` gives them, without its temporaries."""
+    client = np.empty(len(rows), dtype=np.int32)
+    server = np.empty(len(rows), dtype=np.int32)
+    table = (networks.starts_hi, networks.starts_lo, networks.ends_hi, networks.ends_lo, networks.labels)
+    _label_ends(rows, *table, client, server)
+    return client, server
+
+
+@inlined
+def _label(
+    hi: np.uint64,
+    lo: np.uint64,
+    starts_hi: npt.NDArray[np.uint64],
+    starts_lo: npt.NDArray[np.uint64],
+    ends_hi: npt.NDArray[np.uint64],
+    ends_lo: npt.NDArray[np.uint64],
+    labels: npt.NDArray[np.int32],
+) -> int:
+    left, right = 0, labels.size
+    while left < right:
+        middle = (left + right) >> 1
+        if starts_hi[middle] < hi or (starts_hi[middle] == hi and starts_lo[middle] <= lo):
+            left = middle + 1
+        else:
+            right = middle
+    if left == 0:
+        return -1
+    at = left - 1
+    return labels[at] if hi < ends_hi[at] or (hi == ends_hi[at] and lo <= ends_lo[at]) else -1
+
+
+@kernel
+def _label_ends(
+    rows: Any,
+    starts_hi: npt.NDArray[np.uint64],
+    starts_lo: npt.NDArray[np.uint64],
+    ends_hi: npt.NDArray[np.uint64],
+    ends_lo: npt.NDArray[np.uint64],
+    labels: npt.NDArray[np.int32],
+    client: npt.NDArray[np.int32],
+    server: npt.NDArray[np.int32],
+) -> None:
+    for i in range(rows.size):
+        row = rows[i]
+        client[i] = _label(row.client_hi, row.client_lo, starts_hi, starts_lo, ends_hi, ends_lo, labels)
+        server[i] = _label(row.server_hi, row.server_lo, starts_hi, starts_lo, ends_hi, ends_lo, labels)
+
+
 @kernel
 def count_crowd(
     singles: Any,
     start: int,
+    counted: npt.NDArray[np.bool_],
     labels: npt.NDArray[np.int32],
-    listed: npt.NDArray[np.uint8],
+    ports: npt.NDArray[np.uint8],
     cells: Any,
     used: npt.NDArray[np.int64],
 ) -> int:
-    """Count lone singles into CROWD_KEY cells, an open-addressing table whose empty entries have no clients.
+    """Count the ``counted`` singles into CROWD_KEY cells, an open-addressing table; empty: no clients.
 
-    ``labels`` gives each server's network, ``listed`` is 1 where an interface is meant; ``used[0]`` counts
-    entries. Returns the first row not taken because the table is half full.
+    ``labels`` gives each server's network; ``ports[0 tcp | 1 udp, port]`` is 1 where an interface is meant;
+    ``used[0]`` counts entries. Returns the first row not taken because the table is half full.
     """
     for i in range(start, singles.size):
+        if not counted[i]:
+            continue
         one = singles[i]
-        port = one.port if listed[i] else np.uint16(0)
+        port = one.port if ports[0 if one.proto == TCP else 1, one.port] else np.uint16(0)
         minute = one.time // 60_000_000_000
         word = np.uint64(port) | np.uint64(one.proto) << np.uint64(16) | np.uint64(one.lane) << np.uint64(24)
         h = mix2(word ^ np.uint64(labels[i] + 1) << np.uint64(48), np.uint64(minute))

@@ -1,8 +1,8 @@
 """The hash of the caches and sketches: a multiply-add over the words of a key, then a 64-bit finaliser.
 
-The constants are odd numbers without structure (digits of the square roots of primes, as in SHA-512); the finaliser is the one
-of MurmurHash3 (public domain, Appleby). An attacker who picks addresses that collide gets rows evicted
-earlier, which costs time and loses nothing.
+The constants are odd numbers without structure (the initial words of SHA-512, FIPS 180-4 section 5.3.5); the
+finaliser is the one of MurmurHash3 (Appleby, public domain). An attacker who picks addresses that collide gets
+rows evicted earlier, which costs time and loses nothing.
 """
 
 from __future__ import annotations

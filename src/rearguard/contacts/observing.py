@@ -45,9 +45,7 @@ def group_observers(
             groups[number] = named[rule]
             continue
         for at, (other, last) in enumerate(rotated):
-            if other == name and (
-                last is None or info.first_seen is None or info.first_seen >= last - SLACK
-            ):
+            if other == name and (last is None or info.first_seen is None or info.first_seen >= last - SLACK):
                 groups[number] = rotated_group[at]
                 rotated[at] = (name, info.last_seen if last is None else max(last, info.last_seen or last))
                 break
@@ -61,6 +59,10 @@ def group_observers(
 
 def _rule(policy: Policy, uri: str, name: str) -> str | None:
     for rule, entry in policy.observers.items():
-        if name == entry.match or fnmatchcase(uri, entry.match) or fnmatchcase(PurePath(uri).name, entry.match):
+        if (
+            name == entry.match
+            or fnmatchcase(uri, entry.match)
+            or fnmatchcase(PurePath(uri).name, entry.match)
+        ):
             return entry.group or rule
     return None

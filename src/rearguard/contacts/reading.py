@@ -73,7 +73,7 @@ class _Observers:
             return self.known.setdefault((file, name), len(self.known))
 
 
-class _Misfit(Exception):
+class _MisfitError(Exception):
     """The spans of a file do not make up the file."""
 
 
@@ -96,7 +96,7 @@ def read(
     count = workers or max(1, min(2, len(os.sched_getaffinity(0))))
     try:
         return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, may_split=True)
-    except _Misfit:
+    except _MisfitError:
         return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, may_split=False)
 
 
@@ -179,7 +179,9 @@ def _work(
 
 def _do(job: _Job, number: int, reducer: Reducer, observers: _Observers, stop: threading.Event) -> None:
     with open_source(job.uri, number=number, span=job.span) as source:
-        job.format = source.format if source.compression is None else f"{source.format} ({source.compression})"
+        job.format = (
+            source.format if source.compression is None else f"{source.format} ({source.compression})"
+        )
         start = source.interfaces_digest
         numbers: npt.NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
         for chunk in source.chunks():
@@ -205,7 +207,7 @@ def _check_spans(jobs: list[_Job]) -> None:
         parts = [job for job in jobs if job.file == number]
         spans = [job.span for job in parts if job.span]
         if not fits(spans, [job.ended_at for job in parts], [job.digests for job in parts]):
-            raise _Misfit
+            raise _MisfitError
 
 
 def _spans(jobs: list[_Job]) -> tuple[tuple[int, int], ...]:

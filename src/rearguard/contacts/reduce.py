@@ -226,9 +226,7 @@ def _note(
         client_hi, client_lo, client_port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
         server_hi, server_lo, port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
     proto = rows.proto[i]
-    slot = locate(
-        cache, out, client_hi, client_lo, server_hi, server_lo, port, proto, lane, age, from_server
-    )
+    slot = locate(cache, out, client_hi, client_lo, server_hi, server_lo, port, proto, lane, age, from_server)
     if slot < 0:
         slot = -1 - slot
         one = cache.single[slot]

@@ -31,7 +31,7 @@ class Sizes:
 
     contacts: int = 65_536
     hosts: int = 65_536
-    census_cells: int = 65_536
+    census_cells: int = 131_072
     emitted: int = 262_144
     spill: int = 48 << 20
 
@@ -170,12 +170,11 @@ class Reducer:
             self._census_out()
 
     def _census_out(self) -> None:
-        used, _, lane = self._pool.now.tolist()
-        cells = self._pool.cells[:used]
-        if used:
-            cells["observer"] = self.partials.lanes.observer[lane]
-            cells["sampling"] = self.partials.lanes.sampling[lane]
-            self.partials.census.add(cells)
+        lanes, cells = self.partials.lanes, self._pool.cells[: self._pool.now[0]]
+        numbers = cells["observer"].copy()
+        cells["observer"] = lanes.observer[numbers]
+        cells["sampling"] = lanes.sampling[numbers]
+        self.partials.census.add(cells)
         clear(self._pool)
 
     def _note(self, rows: Any, n: int) -> None:

@@ -11,20 +11,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rearguard.contacts.arrow import to_arrow
-from rearguard.contacts.fold import fold_contacts, fold_hosts, merge_observers
+from rearguard.contacts.fold import fold_census, fold_contacts, fold_hosts, largest_census, merge_observers
 from rearguard.contacts.judge import Judge, Words
-from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, pick_lone, table_size
+from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
 from rearguard.contacts.single import to_contacts
 from rearguard.contacts.spill import PARTITIONS
 from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL
 from rearguard.model.bits import DIRECTIONS, INBOUND
-from rearguard.model.fields import CENSUS, arrow_schema, dtype
 
 if TYPE_CHECKING:
     import duckdb
 
     from rearguard.catalogue import Catalogue
     from rearguard.contacts.reducer import Partials
+    from rearguard.contacts.spill import Spill
     from rearguard.policy import Policy
 
 __all__ = ["Settled", "settle"]
@@ -33,6 +33,9 @@ BATCH = 131_072
 """Contacts that are judged at once; what bounds the memory of judging."""
 
 CROWD_CELLS = 1 << 16
+
+CENSUS_CELLS = 1 << 19
+"""Census partials that are merged at once."""
 
 
 class Settled:
@@ -68,14 +71,16 @@ def settle(
     crowd: list[npt.NDArray[Any]] = []
     listed = 0
     limit = policy.limits.lone_clients
+    ports = judge.rights.ports()
     for singles, rows in _partitions(partials):
-        lone = _lone(singles, rows, judge)
-        quota = max(0, limit - listed)
+        client, server = label_ends(singles, judge.networks)
+        lone = _lone(singles, rows, client)
+        counted = _excess(singles, lone, max(0, limit - listed))
         listed += int(lone.sum())
-        kept, rest = _chosen(singles, lone, quota)
-        if len(rest):
-            crowd.append(_crowd_rows(rest, judge, partials))
-            settled.crowd_clients += len(rest)
+        if counted.any():
+            crowd.append(_crowd_rows(singles, counted, server, ports))
+            settled.crowd_clients += int(counted.sum())
+        kept = singles[~counted]
         everything = np.concatenate(
             [rows, to_contacts(kept, partials.lanes.observer, partials.lanes.sampling)]
         )
@@ -99,10 +104,9 @@ def settle(
 def _hosts(partials: Partials, groups: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
     """Folded hosts, incrementally: memory is that of the distinct addresses."""
     folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
-    for batch in partials.hosts.batches():
-        mine = batch.copy()
-        mine["observer"] = groups[mine["observer"]]
-        folded = fold_hosts(np.concatenate([folded, mine]))
+    for batch in partials.hosts.batches(BATCH):
+        batch["observer"] = groups[batch["observer"]]
+        folded = fold_hosts(np.concatenate([folded, batch]))
     return folded
 
 
@@ -117,43 +121,44 @@ def _partitions(partials: Partials) -> Iterator[tuple[npt.NDArray[Any], npt.NDAr
         yield partials.singles.partition(number), partials.contacts.partition(number)
 
 
-def _lone(singles: npt.NDArray[Any], rows: npt.NDArray[Any], judge: Judge) -> npt.NDArray[np.bool_]:
-    """Which singles are from lone clients that are not ours."""
+def _lone(
+    singles: npt.NDArray[Any], rows: npt.NDArray[Any], client: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Which singles are from lone clients that are not ours; ``client`` labels each single's client."""
     lone = np.zeros(len(singles), dtype=np.bool_)
     hashes = np.empty(len(singles), dtype=np.uint64)
     others = np.empty(len(rows), dtype=np.uint64)
     hash_clients(singles, hashes)
     hash_clients(rows, others)
     pick_lone(hashes, others, np.zeros(table_size(len(hashes) + len(others)), dtype=np.uint64), lone)
-    ours = judge.networks.lookup(singles["client_hi"][lone], singles["client_lo"][lone]) >= 0
-    lone[np.flatnonzero(lone)[ours]] = False
-    return lone
+    return lone & (client < 0)
 
 
-def _chosen(
-    singles: npt.NDArray[Any], lone: npt.NDArray[np.bool_], quota: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The singles to list and those to count. Partitions come by hash, so the lowest hashes are listed."""
+def _excess(singles: npt.NDArray[Any], lone: npt.NDArray[np.bool_], quota: int) -> npt.NDArray[np.bool_]:
+    """Which lone singles are counted and not listed. Partitions come by hash; the lowest hashes are listed."""
     if int(lone.sum()) <= quota:
-        return singles, singles[:0]
+        return np.zeros(len(singles), dtype=np.bool_)
+    if quota == 0:
+        return lone
     at = np.flatnonzero(lone)
     hashes = np.empty(len(at), dtype=np.uint64)
     hash_clients(singles[at], hashes)
-    rest = at[np.argsort(hashes, kind="stable")[quota:]]
-    keep = np.ones(len(singles), dtype=np.bool_)
-    keep[rest] = False
-    return singles[keep], singles[rest]
+    rest = np.zeros(len(singles), dtype=np.bool_)
+    rest[at[np.argsort(hashes, kind="stable")[quota:]]] = True
+    return rest
 
 
-def _crowd_rows(singles: npt.NDArray[Any], judge: Judge, partials: Partials) -> npt.NDArray[Any]:
+def _crowd_rows(
+    singles: npt.NDArray[Any],
+    counted: npt.NDArray[np.bool_],
+    server: npt.NDArray[np.int32],
+    ports: npt.NDArray[np.uint8],
+) -> npt.NDArray[Any]:
     """Crowd cells of one partition, joined with the single that was the earliest of each."""
-    labels = judge.networks.lookup(singles["server_hi"], singles["server_lo"])
-    interface = judge.rights.of_device(singles["proto"], singles["port"], labels)
-    listed = (interface >= 0).astype(np.uint8)
     found, start = [], 0
     while start < len(singles):
         cells = np.zeros(CROWD_CELLS, dtype=CROWD_KEY)
-        start = count_crowd(singles, start, labels, listed, cells, np.zeros(1, dtype=np.int64))
+        start = count_crowd(singles, start, counted, server, ports, cells, np.zeros(1, dtype=np.int64))
         cells = cells[cells["clients"] > 0]
         joined = np.zeros(len(cells), dtype=_CROWD_ROW)
         for name in CROWD_KEY.names or ():
@@ -217,47 +222,42 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
 
 
 def _census(partials: Partials, groups: npt.NDArray[np.uint32], con: duckdb.DuckDBPyConnection) -> None:
-    """Cells of one minute, port, protocol and direction merged; of several observer groups the largest."""
-    folded: npt.NDArray[Any] = np.zeros(0, dtype=dtype(CENSUS))
-    for batch in partials.census.batches():
-        mine = batch.copy()
-        mine["observer"] = groups[mine["observer"]]
-        folded = _merge_census(np.concatenate([folded, mine]), ("observer", "sampling"))
-    folded = _merge_census(folded, (), largest=True)
-    names = [
-        item.name for item in arrow_schema(CENSUS) if item.name not in ("observer", "sources", "targets")
-    ]
-    columns: dict[str, Any] = {name: folded[name] for name in names}
-    table = to_arrow(columns)
-    for name in ("sources", "targets"):
-        flat = np.ascontiguousarray(folded[name]).tobytes()
-        blobs = pa.FixedSizeBinaryArray.from_buffers(pa.binary(64), len(folded), [None, pa.py_buffer(flat)])
-        table = table.append_column(name, blobs.cast(pa.binary()))
-    if len(folded):
+    """Cells with tries, merged, minute by minute; of several observer groups the largest counts (rule A5)."""
+    for first, last in _minute_ranges(partials.census):
+        found = []
+        for batch in partials.census.batches(8 * BATCH):
+            within = (batch["minute"] >= first) & (batch["minute"] <= last) & (batch["tries"] > 0)
+            batch = batch[within]
+            batch["observer"] = groups[batch["observer"]]
+            found.append(fold_census(batch))
+        cells = largest_census(fold_census(np.concatenate(found)))
+        columns = {name: cells[name] for name in _CENSUS_NUMBERS}
+        table = to_arrow(columns)
+        for name in ("sources", "targets"):
+            flat = pa.py_buffer(np.ascontiguousarray(cells[name]).tobytes())
+            blobs = pa.FixedSizeBinaryArray.from_buffers(pa.binary(64), len(cells), [None, flat])
+            table = table.append_column(name, blobs.cast(pa.binary()))
         _insert(con, "census", table)
 
 
-def _merge_census(
-    rows: npt.NDArray[Any], further: tuple[str, ...], *, largest: bool = False
-) -> npt.NDArray[Any]:
-    if not len(rows):
-        return rows
-    keys = ("minute", "port", "proto", "direction", *further)
-    rows = rows[np.lexsort(tuple(rows[name] for name in reversed(keys)))]
-    changed = np.zeros(len(rows), dtype=np.bool_)
-    changed[0] = True
-    for name in keys:
-        changed[1:] |= rows[name][1:] != rows[name][:-1]
-    starts = np.flatnonzero(changed)
-    out = rows[starts].copy()
-    add = np.maximum if largest else np.add
-    for name in ("packets", "bytes", "tries"):
-        out[name] = add.reduceat(rows[name], starts)
-    for name in ("sources", "targets"):
-        out[name] = np.maximum.reduceat(rows[name], starts, axis=0)
-    if largest:
-        out["sampling"] = np.maximum.reduceat(rows["sampling"], starts)
-    return out
+_CENSUS_NUMBERS = ("minute", "port", "proto", "direction", "sampling", "packets", "bytes", "tries")
+
+
+def _minute_ranges(census: Spill) -> list[tuple[int, int]]:
+    """Ranges of minutes whose partials fit into memory together; most inputs are one."""
+    counts: dict[int, int] = {}
+    for batch in census.batches(8 * BATCH):
+        for minute, n in zip(*np.unique(batch["minute"], return_counts=True), strict=True):
+            counts[int(minute)] = counts.get(int(minute), 0) + int(n)
+    ranges: list[tuple[int, int]] = []
+    held = CENSUS_CELLS
+    for minute in sorted(counts):
+        if held + counts[minute] > CENSUS_CELLS:
+            ranges.append((minute, minute))
+            held = 0
+        ranges[-1] = (ranges[-1][0], minute)
+        held += counts[minute]
+    return ranges
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
@@ -265,4 +265,3 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
         con.register("incoming", rows)
         con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
         con.unregister("incoming")
-

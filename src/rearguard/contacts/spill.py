@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,8 +23,7 @@ __all__ = ["PARTITIONS", "PartitionedSpill", "Spill"]
 
 PARTITIONS = 256
 
-BATCH = 65_536
-"""Rows that a reader gets at once."""
+_READ = 65_536  # rows read from a file at once
 
 
 class Spill:
@@ -55,13 +55,19 @@ class Spill:
                 self._held.clear()
                 self._held_bytes = 0
 
-    def batches(self) -> Iterator[npt.NDArray[Any]]:
-        """All rows, up to BATCH at a time. Each call starts from the beginning."""
-        if self._file is not None:
-            yield from _read(self._file, self.kind)
-        for part in self._held:
-            for start in range(0, len(part), BATCH):
-                yield part[start : start + BATCH]
+    def batches(self, size: int) -> Iterator[npt.NDArray[Any]]:
+        """All rows, about ``size`` at a time. Each call starts from the beginning."""
+        waiting: list[npt.NDArray[Any]] = []
+        count = 0
+        stored = _read(self._file, self.kind) if self._file is not None else iter(())
+        for part in chain(stored, self._held):
+            waiting.append(part)
+            count += len(part)
+            if count >= size:
+                yield np.concatenate(waiting)
+                waiting, count = [], 0
+        if waiting:
+            yield np.concatenate(waiting)
 
     def close(self) -> None:
         """Free memory and disk."""
@@ -180,7 +186,7 @@ def _write(file: IO[bytes], rows: npt.NDArray[Any]) -> None:
 
 def _read(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     file.seek(0)
-    while data := file.read(BATCH * kind.itemsize):
+    while data := file.read(_READ * kind.itemsize):
         while len(data) % kind.itemsize:
             data += file.read(kind.itemsize - len(data) % kind.itemsize)
         yield np.frombuffer(data, dtype=kind)

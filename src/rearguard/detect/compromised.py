@@ -115,6 +115,8 @@ class Compromised:
 
     def conclude(self, state: State, context: Context) -> Conclusion:
         thresholds = context.policy.thresholds
+        if not state["touches"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         require(con, thresholds.compromised_targets, thresholds.compromised_slash24, thresholds.scan_ports)
         con.execute(
@@ -124,16 +126,18 @@ class Compromised:
                 limit=context.policy.limits.findings_per_kind,
             )
         )
+        chosen = rows(con, "SELECT * FROM chosen")
+        if not chosen:
+            return Conclusion()
         con.execute(MEMBERS_SQL)
         portraits = draw(con, context)
-        chosen = rows(con, "SELECT * FROM chosen")
         shared = rows(con, "SELECT gid, any_value(client_network) AS network FROM members GROUP BY gid")
         con.close()
         networks = {row["gid"]: row["network"] for row in shared}
         findings = tuple(
             _finding(group, portraits[group["gid"]], networks[group["gid"]], context) for group in chosen
         )
-        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 def _finding(group: dict[str, Any], portrait: Portrait, network: str | None, context: Context) -> Finding:

@@ -106,6 +106,8 @@ class Exposed:
 
     def conclude(self, state: State, context: Context) -> Conclusion:
         policy, catalogue = context.policy, context.catalogue
+        if not state["touches"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         shared = [(name,) for name in policy.networks if is_shared(policy, name)]
         fill(con, "shared_networks (network VARCHAR)", shared)
@@ -119,11 +121,13 @@ class Exposed:
                 lan_only=[entry.id for entry in catalogue.interfaces if entry.lan_only] or "['']",
             )
         )
-        portraits = draw(con, context)
         chosen = rows(con, "SELECT * FROM chosen")
+        if not chosen:
+            return Conclusion()
+        portraits = draw(con, context)
         con.close()
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
-        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:

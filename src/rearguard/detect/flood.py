@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
-from rearguard.detect.estimate import interval
+from rearguard.detect.estimate import interval, needed
 from rearguard.detect.portrait import Portrait, draw, rows, transport
 from rearguard.detect.shape import Conclusion, Context, State, append, read
 from rearguard.detect.sources import SECOND
-from rearguard.detect.touches import fold_touches, prepare
+from rearguard.detect.touches import fill, fold_touches, prepare
 from rearguard.model.address import format_address
 from rearguard.model.finding import Evidence, Finding, Kind, Peers, Severity, Subject
 
@@ -56,11 +56,11 @@ SELECT row_number() OVER ()::INTEGER AS gid, *
 FROM (
     SELECT
         interface, way, device_hi, device_lo, NULL::VARCHAR AS network, max(rate) AS rate,
-        sum(tries)::BIGINT AS tries, {device} AS threshold
+        sum(tries)::BIGINT AS tries
     FROM parts WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device}
     UNION ALL
     SELECT
-        interface, way, NULL, NULL, network, max(rate), sum(tries)::BIGINT, {network}
+        interface, way, NULL, NULL, network, max(rate), sum(tries)::BIGINT
     FROM parts WHERE network IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {network}
 );
 
@@ -93,8 +93,10 @@ busy AS (
     SELECT gid, sum(held) AS busy FROM levels JOIN peaks USING (gid)
     WHERE level * {factor} >= peak GROUP BY gid
 )
-SELECT candidates.*, (peak / 1000)::DOUBLE AS peak, peak_at, busy::BIGINT AS busy, count(*) OVER () AS total
-FROM candidates JOIN peaks USING (gid) JOIN busy USING (gid)
+SELECT
+    candidates.*, CASE WHEN network IS NULL THEN of_device ELSE of_network END AS threshold,
+    (peak / 1000)::DOUBLE AS peak, peak_at, busy::BIGINT AS busy, count(*) OVER () AS total
+FROM candidates JOIN bars USING (rate) JOIN peaks USING (gid) JOIN busy USING (gid)
 WHERE peak >= threshold * 1000 AND NOT ({span} >= {learned} AND busy * 2 > {span})
 ORDER BY peak / threshold DESC, interface, way, device_hi, device_lo, network LIMIT {limit};
 
@@ -141,28 +143,38 @@ class Flood:
 
     def conclude(self, state: State, context: Context) -> Conclusion:
         thresholds, limits = context.policy.thresholds, context.policy.limits
+        if not state["touches"].num_rows and not state["crowd"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         con.register("crowd_facts", state["crowd"])
+        device, network = thresholds.flood_per_minute, thresholds.flood_per_minute * NETWORK_DEVICES
+        rates = {1, *(row["rate"] for row in rows(con, "SELECT DISTINCT rate FROM touches"))}
+        bars = [(rate, needed(device, rate) * rate, needed(network, rate) * rate) for rate in sorted(rates)]
+        fill(con, "bars (rate UINTEGER, of_device UBIGINT, of_network UBIGINT)", bars)
         span = (context.span[1] - context.span[0]) // SECOND if context.span is not None else 0
         con.execute(
             SWEEP_SQL.format(
-                device=thresholds.flood_per_minute,
-                network=thresholds.flood_per_minute * NETWORK_DEVICES,
+                device=device,
+                network=network,
                 factor=thresholds.flood_factor,
                 span=span,
                 learned=thresholds.surge_baseline_minutes * 60,
                 limit=limits.findings_per_kind,
             )
         )
+        chosen = rows(con, "SELECT * FROM chosen")
+        if not chosen:
+            return Conclusion()
         portraits = draw(con, context)
         crowds = {row["gid"]: row for row in rows(con, CROWDS_SQL.format(evidence=limits.evidence))}
-        chosen = rows(con, "SELECT * FROM chosen")
         con.close()
         findings = tuple(
-            _finding(group, _Sum.of(portraits.get(group["gid"]), crowds.get(group["gid"]), context), context, span)
+            _finding(
+                group, _Sum.of(portraits.get(group["gid"]), crowds.get(group["gid"]), context), context, span
+            )
             for group in chosen
         )
-        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +278,9 @@ def _finding(group: dict[str, Any], total: _Sum, context: Context, span: int) ->
     what = f"Our device {address}" if one else f"The network {address}"
     excess = group["peak"] / group["threshold"]
     rate = max(1, group["rate"])
-    low, high = (value * rate for value in interval(group["peak"] / rate)) if rate > 1 else (group["peak"],) * 2
+    low, high = (
+        (value * rate for value in interval(group["peak"] / rate)) if rate > 1 else (group["peak"],) * 2
+    )
     learned = span >= thresholds.surge_baseline_minutes * 60
     if total.muted:
         severity, severity_reason = Severity.LOW, "only sources that the policy knows and accepts"

@@ -51,6 +51,8 @@ class Probe:
         return fold_touches(state, window, "interface IS NOT NULL")
 
     def conclude(self, state: State, context: Context) -> Conclusion:
+        if not state["touches"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         build_groups(con, context)
         swept = [
@@ -60,12 +62,14 @@ class Probe:
         ]
         fill(con, "swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
         con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
+        chosen = rows(con, "SELECT * FROM chosen")
+        if not chosen:
+            return Conclusion()
         con.execute(MEMBERS_SQL)
         portraits = draw(con, context)
-        chosen = rows(con, "SELECT * FROM chosen")
         con.close()
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
-        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
@@ -75,7 +79,9 @@ def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Fin
     details: dict[str, Any] = {"tries": portrait.tries, "dark_devices": portrait.dark}
     if portrait.identity_unknown:
         details["answered_identity_unknown"] = portrait.identity_unknown
-    estimate = "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    estimate = (
+        "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    )
     return Finding(
         kind=Kind.PROBE,
         subject=subject,

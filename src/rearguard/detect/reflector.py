@@ -66,15 +66,19 @@ class Reflector:
         )
 
     def conclude(self, state: State, context: Context) -> Conclusion:
+        if not state["touches"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         find_reflections(con, context)
         con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
+        chosen = rows(con, "SELECT * FROM chosen")
+        if not chosen:
+            return Conclusion()
         con.execute(MEMBERS_SQL)
         portraits = draw(con, context)
-        chosen = rows(con, "SELECT * FROM chosen")
         con.close()
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
-        return Conclusion(findings, chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:

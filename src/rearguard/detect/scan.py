@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows, transport
@@ -24,6 +24,8 @@ from rearguard.detect.walk import run_fans, run_verticals, run_walks
 from rearguard.model.finding import Finding, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
 
     from rearguard.contacts.view import View
@@ -84,6 +86,9 @@ WHERE t.opened AND (t.interface IS NULL AND (c.accused IS NOT NULL OR c.fan IS N
 """
 
 
+Build: TypeAlias = "Callable[[dict[str, Any], Portrait, Context], Finding]"
+
+
 @dataclass(frozen=True)
 class Scan:
     """Sources that search for devices."""
@@ -96,13 +101,14 @@ class Scan:
         return fold_touches(state, window, "interface IS NOT NULL OR proto = 6")
 
     def conclude(self, state: State, context: Context) -> Conclusion:
+        if not state["touches"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         limit = context.policy.limits.findings_per_kind
         build_groups(con, context)
         total = _count(con, "SELECT count(*) FROM groups WHERE is_scan")
         con.execute(HORIZONTAL_SQL.format(limit=limit))
-        con.execute(HORIZONTAL_MEMBERS_SQL)
-        findings = _each(con, context, _horizontal)
+        findings = _each(con, context, HORIZONTAL_MEMBERS_SQL, _horizontal)
 
         run_walks(con, context.policy.thresholds)
         run_fans(con, context.policy.thresholds)
@@ -114,8 +120,7 @@ class Scan:
             " UNION SELECT source_hi, source_lo, way FROM verticals)",
         )
         con.execute(FORMLESS_SQL.format(limit=limit))
-        con.execute(FORMLESS_MEMBERS_SQL)
-        findings += _each(con, context, _formless)
+        findings += _each(con, context, FORMLESS_MEMBERS_SQL, _formless)
         con.close()
         findings.sort(key=lambda finding: (-finding.severity.rank, finding.id))
         return Conclusion(tuple(findings[:limit]), max(0, total - limit))
@@ -127,10 +132,13 @@ def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(row[0])
 
 
-def _each(con: duckdb.DuckDBPyConnection, context: Context, build: Any) -> list[Finding]:
-    portraits = draw(con, context)
+def _each(con: duckdb.DuckDBPyConnection, context: Context, members_sql: str, build: Build) -> list[Finding]:
     chosen = rows(con, "SELECT * FROM chosen")
-    return [build(group, portraits[group["gid"]], context) for group in chosen if group["gid"] in portraits]
+    if not chosen:
+        return []
+    con.execute(members_sql)
+    portraits = draw(con, context)
+    return [build(group, portraits[group["gid"]], context) for group in chosen]
 
 
 def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
@@ -144,7 +152,9 @@ def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> 
         if group["is_fast"]
         else f"slowly, at most {group['peak']:,} within {thresholds.scan_window} s"
     )
-    estimate = "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    estimate = (
+        "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
+    )
     needs = group["in_window"] if group["is_fast"] else group["in_all"]
     return Finding(
         kind=Kind.SCAN,
@@ -247,5 +257,3 @@ def _confidence(portrait: Portrait, excess: float) -> float:
     if portrait.fingerprints:
         doubt *= 0.1
     return min(wording.CEILING, 1 - doubt)
-
-

@@ -101,7 +101,10 @@ def take(con: duckdb.DuckDBPyConnection, findings: Iterable[Finding]) -> None:
 
 def require(con: duckdb.DuckDBPyConnection, in_window: int, in_all: int, in_ports: int) -> None:
     """Leave in ``required`` how much must be seen at each sampling rate that occurs (rule B14)."""
-    rates = [row["rate"] for row in rows(con, "SELECT DISTINCT greatest(sampling, 1) AS rate FROM facts ORDER BY rate")]
+    rates = [
+        row["rate"]
+        for row in rows(con, "SELECT DISTINCT greatest(sampling, 1) AS rate FROM facts ORDER BY rate")
+    ]
     shape = "required (rate UINTEGER, in_window UINTEGER, in_all UINTEGER, in_ports UINTEGER)"
     wanted = (in_window, in_all, in_ports)
     fill(con, shape, [(rate, *(needed(number, rate) for number in wanted)) for rate in rates])

@@ -102,16 +102,20 @@ class PortSurge:
 
     def conclude(self, state: State, context: Context) -> Conclusion:
         thresholds = context.policy.thresholds
+        if not state["census"].num_rows:
+            return Conclusion()
         con = prepare(context, state["touches"])
         con.register("census_facts", state["census"])
         con.register("listener_facts", state["listeners"])
-        series = build(con.sql(ORDERED_SQL).to_arrow_table())
+        span = None if context.span is None else (context.span[0] // MINUTE, context.span[1] // MINUTE)
+        series = build(con.sql(ORDERED_SQL).to_arrow_table(), span)
         told = []
-        minutes = series[0].last - series[0].first + 1 if len(series[0].keys) else 0
-        if 0 < minutes <= thresholds.surge_baseline_minutes:
+        minutes = series[0].last - series[0].first + 1
+        needed = 2 * thresholds.surge_baseline_minutes  # the later half of a short past is not learned from
+        if minutes <= needed:
             told.append(
-                f"port-surge was not judged: {minutes} minutes of traffic, and the first"
-                f" {thresholds.surge_baseline_minutes} are needed as a baseline"
+                f"port-surge was not judged: {minutes} minutes of traffic, and the first {needed} are needed as a"
+                " baseline"
             )
         budget = Budget.of(series, thresholds.surge_false_alarms)
         shape = diurnal_shape(series[-1])

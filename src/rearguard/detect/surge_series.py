@@ -43,7 +43,9 @@ class Series:
 
     def ranges(self) -> tuple[Ints, Ints, Ints]:
         """Each key with the begin and end of its rows."""
-        begins = np.flatnonzero(np.r_[True, np.diff(self.keys) != 0]) if len(self.keys) else np.empty(0, np.int64)
+        begins = (
+            np.flatnonzero(np.r_[True, np.diff(self.keys) != 0]) if len(self.keys) else np.empty(0, np.int64)
+        )
         return self.keys[begins], begins, np.r_[begins[1:], len(self.keys)].astype(np.int64)
 
 
@@ -52,13 +54,18 @@ def split_key(key: int) -> tuple[int, int, int]:
     return key >> 16, key >> 8 & 0xFF, key & 0xFF
 
 
-def build(table: pa.Table) -> list[Series]:
-    """The series of a census that is sorted by port, proto, direction and minute; one a merge."""
-    keys = (
-        _column(table, "port") << 16 | _column(table, "proto") << 8 | _column(table, "direction")
-    )
+def build(table: pa.Table, span: tuple[int, int] | None) -> list[Series]:
+    """The series of a census that is sorted by port, proto, direction and minute; one a merge.
+
+    ``span``: first and last minute of the whole input; a minute in it without a row is a zero, not a gap.
+    """
+    keys = _column(table, "port") << 16 | _column(table, "proto") << 8 | _column(table, "direction")
     minutes, tries, sketches = _column(table, "minute"), _column(table, "tries"), _sketches(table, "sources")
-    first, last = (int(minutes.min()), int(minutes.max())) if len(minutes) else (0, 0)
+    if span is None:
+        span = (int(minutes.min()), int(minutes.max())) if len(minutes) else (0, 0)
+    first, last = span
+    inside = (minutes >= first) & (minutes <= last)
+    keys, minutes, tries, sketches = keys[inside], minutes[inside], tries[inside], sketches[inside]
     series = []
     windows = minutes
     for merge in MERGES:
@@ -68,9 +75,7 @@ def build(table: pa.Table) -> list[Series]:
             sketches = np.maximum.reduceat(sketches, starts, axis=0)
             tries = np.add.reduceat(tries, starts)
             keys, minutes, windows = keys[starts], minutes[starts], windows[starts]
-        series.append(
-            Series(merge, keys, windows, estimates(sketches), tries, first // merge, last // merge)
-        )
+        series.append(Series(merge, keys, windows, estimates(sketches), tries, first // merge, last // merge))
     return series
 
 

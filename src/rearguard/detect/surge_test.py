@@ -1,9 +1,9 @@
 """The test behind ``port-surge``: is this number of source networks more than the port's own past explains?
 
 **Baseline.** A window is compared with the windows of the same port before it, at most a week, without those that
-alarmed: nothing is learned from an attack, and a live run and a file conclude the same. The level is the larger of
-the median and the mean of the lower nine tenths (which speaks for quiet ports, whose median is 0); the spread
-comes from the quartiles and from the variance of the lower nineteen twentieths.
+alarmed and without the last two hours (at most half of what there is): nothing is learned from an attack, slow growth
+is not learned as it grows, and a live run and a file conclude the same. Level and spread are the median and the
+quartiles; of quiet ports, whose median is 0, mean and variance of the lower nine tenths.
 
 **Day and night.** All ports breathe together. With two days of history, one shape over 24 hours is taken as the
 median over busy ports of (hour / level) and then over days, and each port keeps only its level. With less, the
@@ -42,6 +42,9 @@ DAY = 1440
 WEEK = 7 * DAY
 LONG = 2 * DAY
 """Minutes of history from which the shape of a day is known."""
+
+UNLEARNED = 120
+"""Minutes before a window that are too recent to be its baseline."""
 
 SHORT_SPREAD = 0.25
 """Relative variance that is added while it is not (half of the level as standard deviation)."""
@@ -84,8 +87,9 @@ class Past:
         count = len(values)
         ordered = np.sort(values)
         median, low, high = (float(ordered[int(count * share)]) for share in (0.5, 0.25, 0.75))
-        level = max(median, float(ordered[: max(1, int(count * 0.9))].mean()), 0.5 / count)
-        variance = max(((high - low) / 1.349) ** 2, float(ordered[: max(1, int(count * 0.95))].var()))
+        lower = ordered[: max(1, int(count * 0.9))]
+        level = max(median or float(lower.mean()), 0.5 / count)
+        variance = ((high - low) / 1.349) ** 2 if median else float(lower.var())
         short = count * minutes < LONG
         spread = max(hll.ERROR**2, (variance - level) / level**2) + (SHORT_SPREAD if short else 0.0)
         level += 2 * math.sqrt((level + spread * level**2) / count)
@@ -159,9 +163,7 @@ def diurnal_shape(hourly: Series) -> Floats | None:
     return bounded
 
 
-def alarms(
-    series: Series, shape: Floats | None, thresholds: Thresholds, budget: Budget
-) -> Iterator[Alarm]:
+def alarms(series: Series, shape: Floats | None, thresholds: Thresholds, budget: Budget) -> Iterator[Alarm]:
     """The windows of one merge that alarm, port by port in order of time."""
     count = series.last - series.first + 1
     learned = math.ceil(thresholds.surge_baseline_minutes / series.minutes)
@@ -199,7 +201,8 @@ def _of_port(
     for row in np.flatnonzero((sources >= thresholds.surge_min_sources) & (flat[places] >= least)):
         place = int(places[row])
         begin = max(0, place - WEEK // series.minutes)
-        history = flat[begin:place][calm[begin:place]]
+        end = place - min(UNLEARNED // series.minutes, (place - begin) // 2)
+        history = flat[begin:end][calm[begin:end]]
         if len(history) < learned:
             continue
         past = Past.of(history, series.minutes)

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from rearguard.contacts.view import View
     from rearguard.detect.shape import Context, Table
 
-__all__ = ["ANSWERED", "CONVERSED", "OUTCOMES", "REFUSED", "UNANSWERED", "UNKNOWN", "fill", "fold_touches", "prepare"]
+__all__ = [
+    "ANSWERED",
+    "CONVERSED",
+    "OUTCOMES",
+    "REFUSED",
+    "UNANSWERED",
+    "UNKNOWN",
+    "fill",
+    "fold_touches",
+    "prepare",
+]
 
 OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
 UNKNOWN, UNANSWERED, REFUSED, ANSWERED, CONVERSED = range(5)
@@ -152,9 +162,15 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "''"
 
 
-def fill(con: duckdb.DuckDBPyConnection, shape: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """A small temporary table of this ``name (columns)`` with these rows."""
+def fill(con: duckdb.DuckDBPyConnection, shape: str, rows: Sequence[tuple[int | str | None, ...]]) -> None:
+    """A small temporary table of this ``name (columns)`` with these rows, written by one statement."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE {shape}")
     if rows:
-        name, marks = shape.split(" ", 1)[0], ", ".join("?" * len(rows[0]))
-        con.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+        values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+        con.execute(f"INSERT INTO {shape.split(' ', 1)[0]} VALUES {values}")
+
+
+def _literal(value: int | str | None) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else _list([value])

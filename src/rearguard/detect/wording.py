@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from rearguard.catalogue.model import Interface
     from rearguard.detect.portrait import Portrait
 
-__all__ = ["CEILING", "entry_ids", "labels", "many", "outcome_words", "sampling_details", "severity_of", "who"]
+__all__ = [
+    "CEILING",
+    "entry_ids",
+    "labels",
+    "many",
+    "outcome_words",
+    "sampling_details",
+    "severity_of",
+    "who",
+]
 
 CEILING = 0.999
 
@@ -48,12 +57,17 @@ def severity_of(portrait: Portrait, entry: Interface | None, way: int, *, scan: 
     if entry is None:
         return Severity.LOW, "no management interface is known at these ports"
     if entry.lan_only and portrait.answered:
-        return Severity.HIGH, f"{entry.title} is made for the home side, and {many(portrait.answered, 'contact')} got an answer"
+        return (
+            Severity.HIGH,
+            f"{entry.title} is made for the home side, and {many(portrait.answered, 'contact')} got an answer",
+        )
     if conversed:
         level = Severity.HIGH if scan else Severity.MEDIUM
         return level, f"payload went both ways in {many(conversed, 'contact')}"
     if not scan:
-        return (Severity.MEDIUM, "worm fingerprint") if worm else (Severity.LOW, "few devices, no conversation")
+        return (
+            (Severity.MEDIUM, "worm fingerprint") if worm else (Severity.LOW, "few devices, no conversation")
+        )
     return Severity.MEDIUM, "management interfaces were searched; no conversation was seen"
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.dialogue.segments import BYTES, SEGMENTS, Ports, collect, new_held, new_table
+from rearguard.dialogue.layout import BYTES, SEGMENTS, Ports, new_held
+from rearguard.dialogue.segments import collect, pick
 from rearguard.dialogue.sink import Sink
-from rearguard.model.chunk import Chunk
+from rearguard.dialogue.table import new_table
+from rearguard.model.chunk import ROWS, Chunk
 
 __all__ = ["Collector", "Limits", "budget_of"]
 
@@ -43,12 +45,14 @@ class Collector:
     limits: Limits = field(default_factory=Limits)
     _table: Any = None
     _held: Any = None
+    _picked: Any = None
 
     def __post_init__(self) -> None:
         if self.limits.arena < self.head:
             raise ValueError("the arena is smaller than one head")
         self._table = new_table(self.limits.table)
         self._held = new_held(self.limits.segments, self.limits.arena)
+        self._picked = np.zeros(ROWS, dtype=np.int64)
 
     def feed(
         self,
@@ -62,15 +66,15 @@ class Collector:
         ``place`` and ``lanes`` have a value a row, as the contact kernel gets them; ``source`` is the source
         number shifted to the record pointer's upper part.
         """
+        found = pick(chunk.rows, chunk.n, place, self.ports, self._picked)
         done = 0
-        while True:
+        while done < found:
             done = collect(
-                chunk.rows, done, chunk.n, chunk.buffer, place, self.ports, lanes, source,
+                chunk.rows, done, self._picked[:found], chunk.buffer, place, self.ports, lanes, source,
                 self.head, budget_of(self.head), self.sink.chosen, self._table, self._held,
             )  # fmt: skip
-            if done == chunk.n:
-                return
-            self.finish()
+            if done < found:
+                self.finish()
 
     def finish(self) -> None:
         """Hand over what is held. What was counted stays counted: the collector may be fed on."""

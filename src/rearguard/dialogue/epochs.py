@@ -48,17 +48,21 @@ class Piece:
     payload: bytes
     wire: int
     start: bool
+    """A SYN+ACK: both streams begin at its numbers."""
+    opens: bool
+    """A SYN: this side is the client."""
     last: bool
     """The budget of its spell ended with it."""
 
 
 @dataclass(slots=True)
 class Epoch:
-    """Packets that belong together; ``starts`` are sequence numbers, exact after a SYN+ACK."""
+    """Packets that belong together; ``starts`` are sequence numbers, ``exact`` after a SYN+ACK."""
 
     starts: list[int | None] = field(default_factory=lambda: [None, None])
+    exact: bool = False
     opener: int | None = None
-    """The side that opened the connection, known from the SYN+ACK of the other."""
+    """The side that opened the connection, known from its SYN or from the SYN+ACK of the other."""
     pieces: list[Piece] = field(default_factory=list)
 
     def offset(self, piece: Piece) -> int:
@@ -89,11 +93,13 @@ def tcp_epochs(pieces: list[Piece]) -> tuple[list[Epoch], int]:
             epoch.starts[1 - piece.side] = piece.ack
             epochs.append(epoch)
         if piece.start:
-            epoch.opener = 1 - piece.side
+            epoch.exact, epoch.opener = True, 1 - piece.side
+        elif piece.opens and not epoch.exact:
+            epoch.opener = piece.side
         if piece.payload:
             epoch.pieces.append(piece)
     for epoch in epochs:
-        if epoch.opener is None:
+        if not epoch.exact:
             _settle(epoch)
     return [epoch for epoch in epochs if epoch.pieces], left_out
 
@@ -103,7 +109,7 @@ def _opened(epochs: list[Epoch], piece: Piece) -> Epoch | None:
     starts = [piece.ack, piece.ack]
     starts[piece.side] = piece.seq
     for epoch in reversed(epochs[-LOOK_BACK:]):
-        if epoch.opener is not None:
+        if epoch.exact:
             if epoch.starts == starts:
                 return epoch
         elif all(
@@ -117,7 +123,7 @@ def _opened(epochs: list[Epoch], piece: Piece) -> Epoch | None:
 
 def _fits(epoch: Epoch, piece: Piece) -> bool:
     own, other = epoch.starts[piece.side], epoch.starts[1 - piece.side]
-    if epoch.opener is not None:
+    if epoch.exact:
         return all(
             start is None or number is None or distance(number, start) >= -NEAR
             for number, start in ((piece.seq, own), (piece.ack, other))

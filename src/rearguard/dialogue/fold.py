@@ -16,9 +16,10 @@ import numpy as np
 
 from rearguard.dialogue.collector import HEAD, budget_of
 from rearguard.dialogue.epochs import Epoch, Piece, tcp_epochs, udp_epochs
-from rearguard.dialogue.segments import BOTH_LISTED, CUT, FROM_SERVER, HAS_ACK, SEGMENT_COST, SPELL, START
+from rearguard.dialogue.layout import BOTH_LISTED, CUT, FROM_SERVER, HAS_ACK, OPENS, START
 from rearguard.dialogue.sink import Segments, Sink
 from rearguard.dialogue.stream import Packet, Stream, datagrams, reassemble
+from rearguard.dialogue.table import SEGMENT_COST, SPELL
 from rearguard.model.bits import TCP
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Dialogue:
     complete: bool
     """Both streams begin where the connection began: its SYN+ACK was seen (a datagram is always whole)."""
     roles: Roles
-    """Why the server is held to be the listener (rule A3): its SYN+ACK, its port alone, or a choice of two
-    ports."""
+    """Why the server is held to be the listener (rule A3): its handshake, its port alone, or a choice
+    of two ports."""
 
     listed: tuple[int, ...]
     """Those of the two ports that are management interfaces of the catalogue."""
@@ -171,6 +172,7 @@ def _within_budget(conversation: Segments, budget: int) -> list[Piece]:
                 # The length of a fragmented packet is not known; one more says that something is missing.
                 values["wire"] + (1 if values["bits"] & CUT else 0),
                 bool(values["bits"] & START),
+                bool(values["bits"] & OPENS),
                 spent[spell] >= budget,
             )
         )
@@ -200,5 +202,5 @@ def _dialogue(first: Any, epoch: Epoch, lanes: Lanes, head: int) -> Dialogue:
         *ends[0], ports[0], *ends[1], ports[1], int(first["proto"]),
         int(lanes.observer[lane]), int(lanes.sampling[lane]),
         min(times), max(times), sides[0], sides[1],
-        complete=epoch.opener is not None or not tcp, roles=roles, listed=listed,
+        complete=epoch.exact or not tcp, roles=roles, listed=listed,
     )  # fmt: skip

@@ -18,15 +18,16 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.dialogue.segments import NO_LIMIT, SEGMENT
+from rearguard.dialogue.gather import gather
+from rearguard.dialogue.layout import NO_LIMIT, SEGMENT
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.compiled import Buffer
 from rearguard.model.errors import RearguardError
 
-__all__ = ["CONVERSATIONS", "PARTITIONS", "Segments", "Sink"]
+__all__ = ["CONVERSATIONS", "PARTITION_BITS", "Segments", "Sink"]
 
-PARTITIONS = 64
-"""A partition is what the fold holds at once when segments went to files."""
+PARTITION_BITS = 6
+"""Of the hash. A partition is what the fold holds at once when segments went to files."""
 CONVERSATIONS = 100_000
 """Conversations of each protocol that are kept; more costs memory and time in the fold."""
 MEMORY = 48 << 20
@@ -41,15 +42,12 @@ class Segments:
     segment: npt.NDArray[Any]
     payload: Buffer
 
-    def select(self, which: npt.NDArray[Any]) -> Segments:
-        """Some of the segments (a mask or indices), with only their bytes."""
-        chosen = self.segment[which].copy()
-        length = chosen["length"].astype(np.int64)
-        ends = np.cumsum(length)
-        starts = ends - length
-        gather = np.repeat(chosen["at"] - starts, length) + np.arange(ends[-1] if len(ends) else 0)
-        chosen["at"] = starts
-        return Segments(chosen, self.payload[gather])
+    def select(self, chosen: npt.NDArray[np.int64]) -> Segments:
+        """Copies of these segments, by number, with only their bytes, in the order of the numbers."""
+        segment = np.empty(len(chosen), dtype=SEGMENT)
+        payload = np.empty(int(self.segment["length"][chosen].sum(dtype=np.int64)), np.uint8)
+        gather(self.segment, self.payload, chosen, segment, payload)
+        return Segments(segment, payload)
 
     @classmethod
     def join(cls, parts: list[Segments]) -> Segments:
@@ -91,7 +89,7 @@ class Sink:
             self._held.append(new)
             self._held_bytes += new.segment.nbytes + new.payload.nbytes
             if self._held_bytes > self._memory:
-                self._files = [_scratch(self._folder) for _ in range(PARTITIONS)]
+                self._files = [_scratch(self._folder) for _ in range(1 << PARTITION_BITS)]
                 for part in self._held:
                     self._store(part)
                 self._held.clear()
@@ -132,15 +130,22 @@ class Sink:
             self.chosen[stratum] = known[-1]
         self._hashes[stratum] = known
 
-    def _wanted(self, segment: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    def _wanted(self, segment: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         border = np.where(segment["proto"] == TCP, self.chosen[0], self.chosen[1])
-        wanted: npt.NDArray[np.bool_] = segment["hash"] <= border
-        return wanted
+        return np.flatnonzero(segment["hash"] <= border)
 
     def _store(self, new: Segments) -> None:
-        numbers = (new.segment["hash"] >> np.uint64(58)).astype(np.int64)
-        for number in np.unique(numbers).tolist():
-            _write(self._files[number], new.select(numbers == number))
+        numbers = (new.segment["hash"] >> np.uint64(64) - np.uint64(PARTITION_BITS)).astype(np.int64)
+        order = np.argsort(numbers, kind="stable")
+        new = new.select(order)
+        ends = np.cumsum(np.bincount(numbers, minlength=1 << PARTITION_BITS))
+        for file, end, count in zip(self._files, ends, np.diff(ends, prepend=0), strict=True):
+            if count:
+                segment = new.segment[end - count : end].copy()
+                begin = int(segment["at"][0])
+                stop = int(segment["at"][-1]) + int(segment["length"][-1])
+                segment["at"] -= begin
+                _write(file, Segments(segment, new.payload[begin:stop]))
 
 
 def _scratch(folder: Path) -> IO[bytes]:

@@ -47,9 +47,7 @@ KNOWN_OPTIONS = 0x10
 KNOWN_PAYLOAD = 0x20
 """``pay_len`` is known, and the payload lies in the source's buffer."""
 KNOWN_BIFLOW = 0x40
-KNOWN_PACKET = (
-    KNOWN_FLAGS | KNOWN_ONE_PACKET | KNOWN_SEQ | KNOWN_IPID | KNOWN_OPTIONS | KNOWN_PAYLOAD
-)
+KNOWN_PACKET = KNOWN_FLAGS | KNOWN_ONE_PACKET | KNOWN_SEQ | KNOWN_IPID | KNOWN_OPTIONS | KNOWN_PAYLOAD
 
 # Contact.seen_c and seen_s: kinds of packets that were seen from a side.
 SEEN_SYN = 0x01

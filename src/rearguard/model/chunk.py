@@ -16,7 +16,7 @@ __all__ = ["ROWS", "Chunk", "Rows", "new_rows"]
 ROWS = 32_768
 """Rows of one chunk at most."""
 
-Rows: Any = namedtuple("Rows", [item.name for item in CHUNK])  # noqa: PYI024 - the names come from the table
+Rows: Any = namedtuple("Rows", [item.name for item in CHUNK])
 """The CHUNK columns, one numpy array each, in table order; compiled kernels take the tuple whole."""
 
 

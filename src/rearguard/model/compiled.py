@@ -1,8 +1,9 @@
 """How kernels are compiled, where the machine code is kept, and how they read bytes.
 
-Every kernel of Rearguard is made with :func:`kernel`: ``numba.njit`` without the interpreter lock, with bounds
-checks (its input is hostile) and, where a private folder can be written, with the machine code kept on disk.
-Importing this module imports numba, so only kernel modules may import it, and only traffic commands those.
+Every kernel of Rearguard is made with :func:`kernel`: ``numba.njit`` without the interpreter lock, with
+bounds checks (its input is hostile) and, where a private folder can be written, with the machine code kept
+on disk. Importing this module imports numba, so only kernel modules may import it, and only traffic commands
+those.
 
 Reading bytes: ``b[0] << 8 | b[1]`` on a uint8 array is right compiled and wrong interpreted, and a negative
 index wraps around past the bounds check. The loads below widen first and refuse what lies outside; they are
@@ -20,14 +21,14 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 import numba.core.config
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Buffer", "be16", "be32", "be64", "inlined", "kernel", "le16", "le32", "load", "u8"]
+__all__ = ["Buffer", "be16", "be32", "be64", "inlined", "kernel", "le16", "le32", "load", "u8", "wide"]
 
 Buffer = npt.NDArray[np.uint8]
 F = TypeVar("F", bound=Callable[..., object])
@@ -35,7 +36,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @functools.cache
 def cache_folder(room: Path) -> Path | None:
-    """Where machine code of the kernels in folder ``room`` is kept; None where nothing private can be written.
+    """Where machine code of the kernels in folder ``room`` is kept; None where nothing private can be
+    written.
 
     ``NUMBA_CACHE_DIR`` is honoured as the parent, else it is the user's cache folder. A folder that others
     may write to is refused: who can write there could make us run his code.
@@ -62,14 +64,16 @@ def cache_folder(room: Path) -> Path | None:
 def _compiled(function: F, *, boundscheck: bool, forceinline: bool) -> F:
     folder = cache_folder(Path(function.__code__.co_filename).parent)
     if folder is not None:
-        numba.core.config.CACHE_DIR = str(folder)
-    made: F = numba.njit(
-        nogil=True,
-        boundscheck=boundscheck,
-        forceinline=forceinline,
-        cache=folder is not None,
-        _nrt=False,
-    )(function)
+        vars(numba.core.config)["CACHE_DIR"] = str(folder)
+    options: dict[str, Any] = {
+        "nogil": True,
+        "boundscheck": boundscheck,
+        "forceinline": forceinline,
+        "cache": folder is not None,
+        # Kernels allocate nothing, so their arrays need no reference counts (a fifth of the decoder's time).
+        "_nrt": False,
+    }
+    made: F = numba.njit(**options)(function)
     return made
 
 
@@ -79,7 +83,7 @@ def kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """A kernel that is small or hot enough to be put in the place of each call (an array costs seven words a call)."""
+    """A kernel small or hot enough to be put in the place of each call: an array is seven words."""
     return _compiled(function, boundscheck=True, forceinline=True)
 
 
@@ -89,11 +93,17 @@ def load(function: F) -> F:
 
 
 @load
+def wide(value: Any) -> int:
+    """An element of any integer array as the signed 64-bit number that kernels reckon in."""
+    return int(np.int64(value))
+
+
+@load
 def u8(b: Buffer, at: int) -> int:
     """One byte."""
     if at < 0 or at >= b.size:
         raise IndexError("load outside the buffer")
-    return np.int64(b[at])
+    return int(np.int64(b[at]))
 
 
 @load
@@ -101,7 +111,7 @@ def be16(b: Buffer, at: int) -> int:
     """Two bytes, most significant first."""
     if at < 0 or at + 2 > b.size:
         raise IndexError("load outside the buffer")
-    return np.int64(b[at]) << 8 | np.int64(b[at + 1])
+    return int(np.int64(b[at]) << 8 | np.int64(b[at + 1]))
 
 
 @load
@@ -109,7 +119,9 @@ def be32(b: Buffer, at: int) -> int:
     """Four bytes, most significant first."""
     if at < 0 or at + 4 > b.size:
         raise IndexError("load outside the buffer")
-    return np.int64(b[at]) << 24 | np.int64(b[at + 1]) << 16 | np.int64(b[at + 2]) << 8 | np.int64(b[at + 3])
+    return int(
+        np.int64(b[at]) << 24 | np.int64(b[at + 1]) << 16 | np.int64(b[at + 2]) << 8 | np.int64(b[at + 3])
+    )
 
 
 @load
@@ -125,7 +137,7 @@ def le16(b: Buffer, at: int) -> int:
     """Two bytes, least significant first."""
     if at < 0 or at + 2 > b.size:
         raise IndexError("load outside the buffer")
-    return np.int64(b[at + 1]) << 8 | np.int64(b[at])
+    return int(np.int64(b[at + 1]) << 8 | np.int64(b[at]))
 
 
 @load
@@ -133,4 +145,6 @@ def le32(b: Buffer, at: int) -> int:
     """Four bytes, least significant first."""
     if at < 0 or at + 4 > b.size:
         raise IndexError("load outside the buffer")
-    return np.int64(b[at + 3]) << 24 | np.int64(b[at + 2]) << 16 | np.int64(b[at + 1]) << 8 | np.int64(b[at])
+    return int(
+        np.int64(b[at + 3]) << 24 | np.int64(b[at + 2]) << 16 | np.int64(b[at + 1]) << 8 | np.int64(b[at])
+    )

@@ -9,7 +9,7 @@ __all__ = ["InputError", "Place", "PolicyError", "RearguardError", "UsageError"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is: a file, and in it a line (counted from 1), a key path, a byte offset or a record."""
+    """Where something is: a file, and in it a line (from 1), a key path, a byte offset or a record."""
 
     file: str | None = None
     line: int | None = None

@@ -79,7 +79,9 @@ CONTACT: tuple[Field, ...] = (
     Field("first_s", "i8", "min", "first packet from the server"),
     Field("last_c", "i8", "max", "last packet from the client, ns; smallest int64 when none"),
     Field("last_s", "i8", "max", "last packet from the server"),
-    Field("proof_rank_c", "u1", "first", "what the client's pointer shows: 0 SYN or datagram, 2 other, 255 none"),
+    Field(
+        "proof_rank_c", "u1", "first", "what the client's pointer shows: 0 SYN or datagram, 2 other, 255 none"
+    ),
     Field("proof_time_c", "i8", "first", "time of that record"),
     Field("proof_rec_c", "u8", "first", "that record: source number * 2^40 + record number"),
     Field("proof_port_c", "u2", "first", "the client's port in that record"),

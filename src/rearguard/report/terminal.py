@@ -7,6 +7,7 @@ lines instead.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ __all__ = ["MOST_FINDINGS", "render"]
 MOST_FINDINGS = 20
 """More are counted, not listed: a terminal is for the worst ones, findings.json has them all."""
 
+MOST_OF_A_SORT = 5  # of one severity, kind, interface and direction
 MOST_INTERFACES = 25
 INTERFACE_TABLE = 72  # columns from which a table is readable
 FINDING_TABLE = 110
@@ -120,7 +122,8 @@ def _interface_table(lines: list[InterfaceLine]) -> Table:
 
 
 def _findings(findings: list[Finding], width: int) -> Iterator[RenderableType]:
-    shown, hidden = findings[:MOST_FINDINGS], findings[MOST_FINDINGS:]
+    shown = _chosen(findings)
+    hidden = len(findings) - len(shown)
     if not shown:
         return
     if width < FINDING_TABLE:
@@ -138,7 +141,19 @@ def _findings(findings: list[Finding], width: int) -> Iterator[RenderableType]:
             table.add_row(_severity(item), _what(item, "\n"), Text(_who(item)), _text("", item.reason))
         yield table
     if hidden:
-        yield Text(f"and {words.count(len(hidden), 'more finding', 'more findings')}, in findings.json")
+        yield Text(f"and {words.count(hidden, 'more finding', 'more findings')}, in findings.json")
+
+
+def _chosen(findings: list[Finding]) -> list[Finding]:
+    """The worst ones, of each sort a few: a hundred single probes shall not hide what stands behind them."""
+    sorts: Counter[tuple[str, ...]] = Counter()
+    chosen = []
+    for item in findings:
+        sort = (item.severity, item.kind, item.interface or "", item.direction)
+        sorts[sort] += 1
+        if sorts[sort] <= MOST_OF_A_SORT and len(chosen) < MOST_FINDINGS:
+            chosen.append(item)
+    return chosen
 
 
 def _indented(text: Text) -> Padding:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rearguard.model.finding import format_time
+from rearguard.model.finding import Kind, Severity, format_time
 from rearguard.report import words
 from rearguard.report.escape import shell_quote, visible
 
@@ -21,6 +21,7 @@ MOST_FINDINGS = 200
 """More would make a page that no browser likes; they are counted, and findings.json has them all."""
 
 MOST_EVIDENCE = 20
+MOST_MINOR = 500
 MOST_DEVICES = 1000
 LONGEST = 1000  # characters of one string
 CAPTURES = frozenset({"pcap", "pcapng"})
@@ -32,6 +33,8 @@ def page(analysis: Analysis) -> dict[str, Any]:
     findings = words.ranked(analysis.findings)
     formats = {item.uri: item.format for item in analysis.sources}
     devices = _devices(findings)
+    minor = [item for item in findings if _is_minor(item)]
+    major = [item for item in findings if not _is_minor(item)]
     first, *rest = words.sentences(analysis)
     return {
         "headline": _shown(first),
@@ -40,8 +43,11 @@ def page(analysis: Analysis) -> dict[str, Any]:
         "notes": [_shown(note) for note in analysis.notes],
         "approximations": [_shown(line) for line in analysis.approximations],
         "interfaces": _interfaces(analysis),
-        "findings": [_finding(item, formats) for item in findings[:MOST_FINDINGS]],
-        "findings_hidden": _hidden(len(findings) - MOST_FINDINGS, "finding"),
+        "findings": [_finding(item, formats) for item in major[:MOST_FINDINGS]],
+        "findings_hidden": _hidden(len(major) - MOST_FINDINGS, "finding"),
+        "minor": [_minor(item, formats) for item in minor[:MOST_MINOR]],
+        "minor_count": words.count(len(minor), "probe"),
+        "minor_hidden": _hidden(len(minor) - MOST_MINOR, "probe"),
         "devices": devices[:MOST_DEVICES],
         "devices_hidden": _hidden(len(devices) - MOST_DEVICES, "device"),
         "facts": _facts(analysis),
@@ -101,6 +107,26 @@ def _finding(item: Finding, formats: dict[str, str]) -> dict[str, Any]:
         "evidence": [_evidence(row, formats.get(row.source, "")) for row in item.evidence[:MOST_EVIDENCE]],
         "evidence_count": words.count(len(item.evidence), "record"),
         "evidence_hidden": _hidden(len(item.evidence) - MOST_EVIDENCE, "record"),
+    }
+
+
+def _is_minor(item: Finding) -> bool:
+    """A single low probe is a line in a table; hundreds of cards would bury everything else."""
+    return item.kind is Kind.PROBE and item.severity is Severity.LOW
+
+
+def _minor(item: Finding, formats: dict[str, str]) -> dict[str, str]:
+    ports = ", ".join(f"{item.transport}/{port}" for port in item.ports[:5])
+    first = _evidence(item.evidence[0], formats.get(item.evidence[0].source, "")) if item.evidence else None
+    return {
+        "subject": _shown(words.subject_text(item)),
+        "verified": "verified" if item.subject.verified else "not verified",
+        "interface": _shown(f"{item.interface or ports} ({item.direction})"),
+        "peers": words.peers_text(item.peers),
+        "outcomes": words.outcomes_text(item.outcomes),
+        "known": _shown(", ".join((*item.fingerprints, *item.labels))),
+        "first": words.time_text(item.first_seen),
+        "command": first["command"] if first else "",
     }
 
 

@@ -1,8 +1,8 @@
 """Sources: captures become chunks of decoded rows.
 
 ``expand`` and ``order`` turn what the user typed into a list of captures; ``open_source(uri)`` gives a
-:class:`Source`, whose ``chunks()`` are rows in the layout of :data:`rearguard.model.fields.CHUNK`; ``split`` and
-``fits`` let one large file be read by several readers. Importing this package loads numba.
+:class:`Source`, whose ``chunks()`` are rows in the layout of :data:`rearguard.model.fields.CHUNK`; ``split``
+and ``fits`` let one large file be read by several readers. Importing this package loads numba.
 """
 
 from __future__ import annotations

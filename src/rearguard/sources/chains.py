@@ -1,8 +1,8 @@
 """Find a place in the middle of a capture where a record seems to begin, compiled.
 
-A single record header is 16 bytes of almost anything; thirty-two of them, each where the one before says that it
-must be, are hard to meet by chance. They can still be forged inside a payload, so what is built on these guesses
-has to check them (see :mod:`rearguard.sources.split`).
+A single record header is 16 bytes of almost anything; thirty-two of them, each where the one before says
+that it must be, are hard to meet by chance. They can still be forged inside a payload, so what is built on
+these guesses has to check them (see :mod:`rearguard.sources.split`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bytes in, decompressed by what they are and not by what the file is called, in flat memory.
 
-Plain files are read straight into the caller's buffer. Compressed ones are unpacked by a thread, at most two blocks
-ahead, so that unpacking (outside the interpreter lock) and decoding overlap and a decompression bomb costs time,
-not memory. An xz file may ask for a dictionary of 256 MiB at most, a zstd file for its library's limit of 128 MiB.
+Plain files are read straight into the caller's buffer. Compressed ones are unpacked by a thread, at most two
+blocks ahead, so that unpacking (outside the interpreter lock) and decoding overlap and a decompression bomb
+costs time, not memory. An xz file may ask for a dictionary of 256 MiB at most, a zstd file for its library's
+limit of 128 MiB.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import queue
 import threading
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 __all__ = ["MAGICS", "Inflow", "Plain", "Unpacked", "compression_of"]
 
@@ -46,8 +47,9 @@ def compression_of(head: bytes) -> str:
 class Inflow(Protocol):
     """Where a source's bytes come from."""
 
-    damaged: str | None
-    """Why the bytes ended before their time, if they did."""
+    @property
+    def damaged(self) -> str | None:
+        """Why the bytes ended before their time, if they did."""
 
     def readinto(self, target: memoryview) -> int:
         """Put up to ``len(target)`` bytes there; 0 at the end."""
@@ -83,10 +85,12 @@ class Plain:
 class _Decompressor(Protocol):
     """The interface that bz2, lzma and lz4 share."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes | None
-
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes | None: ...
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
@@ -164,7 +168,7 @@ def _unzstd(feed: Callable[[int], bytes]) -> Callable[[], bytes]:
     import zstandard
 
     reader = zstandard.ZstdDecompressor().stream_reader(
-        _Feed(feed),
+        cast(BinaryIO, _Feed(feed)),
         read_size=INPUT,
         read_across_frames=True,
     )

@@ -1,25 +1,16 @@
 """Decode frames into the rows of a chunk, compiled: the one packet decoder of all containers.
 
-For each frame: find the IP header, write its row; then, if the packet is an ICMP "unreachable", overwrite the row
-with the packet that it quotes; if it is a tunnel, overwrite it with the packet inside. So the row is always that
-of the innermost packet that could be read, and a damaged inside leaves the outside standing.
+For each frame: find the IP header; if the packet is a tunnel, take the packet inside instead; if that is an
+ICMP "unreachable", take the packet that it quotes. So the row is always that of the innermost packet that
+could be read, and a damaged inside leaves the outside standing.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from rearguard.model.bits import (
-    FRAG_LATER,
-    ICMP,
-    ICMPV6,
-    KNOWN_PAYLOAD,
-    WHY_NO_PORTS,
-    WHY_QUOTED,
-)
-from rearguard.model.compiled import Buffer, kernel, u8
+from rearguard.model.bits import FRAG_LATER, ICMP, ICMPV6, KNOWN_PAYLOAD, WHY_NO_PORTS, WHY_QUOTED
+from rearguard.model.compiled import Buffer, kernel, u8, wide
 from rearguard.sources.frames import BAD_RECORD
 from rearguard.sources.link import LINK, find_network
 from rearguard.sources.network import Ip, Transport, read_ip, read_transport
@@ -42,13 +33,13 @@ def decode_frames(b: Buffer, frames: Any, n: int, base_record: int, rows: Any, s
     """
     r = 0
     for i in range(n):
-        begin = np.int64(frames.off[i])
-        end = begin + np.int64(frames.caplen[i])
-        wire = begin + max(np.int64(frames.wirelen[i]), np.int64(frames.caplen[i]))
+        begin = wide(frames.off[i])
+        end = begin + wide(frames.caplen[i])
+        wire = begin + max(wide(frames.wirelen[i]), wide(frames.caplen[i]))
         if end > b.size:
             skipped[BAD_RECORD] += 1
             continue
-        version, pos = find_network(b, begin, end, LINK + np.int64(frames.link[i]))
+        version, pos = find_network(b, begin, end, LINK + wide(frames.link[i]))
         if version < 0:
             skipped[-1 - version] += 1
             continue
@@ -88,7 +79,7 @@ def decode_frames(b: Buffer, frames: Any, n: int, base_record: int, rows: Any, s
         rows.win[r] = transport[6]
         rows.pay_off[r] = transport[7]
         rows.pay_len[r] = transport[8]
-        rows.pay_wire[r] = min(transport[9], np.int64(0xFFFFFFFF))
+        rows.pay_wire[r] = min(transport[9], 0xFFFFFFFF)
         rows.packets[r] = 1
         rows.sampling[r] = 1
         rows.known[r] = transport[10]

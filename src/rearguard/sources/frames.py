@@ -1,7 +1,7 @@
 """Frames: where a container's walker found packets, and why a record gave no row.
 
-A walker (one for each container format) turns bytes into a table of frames; the one packet decoder turns frames
-into the rows of a chunk. Between them lies this table, so that a new container needs no new decoder.
+A walker (one for each container format) turns bytes into a table of frames; the one packet decoder turns
+frames into the rows of a chunk. Between them lies this table, so that a new container needs no new decoder.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ REASONS = (
     "truncated-record",
     "not-a-packet",
 )
-"""Names of the reasons, as they stand in ``findings.json``. "not-a-packet" is a record of something else, such
-as a custom block of pcapng: it has a number, because tshark gives it one."""
+"""Names of the reasons, as they stand in ``findings.json``. "not-a-packet" is a record of something else,
+such as a custom block of pcapng: it has a number, because tshark gives it one."""
 
 DAMAGE = frozenset({"unknown-linktype", "bad-record", "unknown-interface", "truncated-record"})
 """Reasons that mean "part of the input could not be read". The others are what networks carry: ARP, LLDP,
@@ -76,7 +76,7 @@ LAST_LINK = 0xFFFC
 
 # Why a walker returned.
 MORE = 0
-"""The record at the returned position is not whole in the buffer; the second number says how much it needs."""
+"""The record at the returned position is not whole in the buffer; the last number says what it needs."""
 FULL = 1
 """The frame table is full."""
 STOPPED = 2

@@ -147,7 +147,8 @@ def _shim(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
 
 @kernel
 def _mpls(b: Buffer, pos: int, end: int) -> tuple[int, int]:
-    """Off with the label stack (RFC 3032); what is below it names itself only by its first nibble (RFC 4928)."""
+    """Off with the label stack (RFC 3032); what is below it names itself only by its first nibble (RFC
+    4928)."""
     while True:
         if end - pos < 4:
             return -1 - TRUNCATED_LINK_HEADER, pos
@@ -221,7 +222,8 @@ def _link_header(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
 
 @kernel
 def _family(family: int) -> int:
-    """Address families of null and loop: IPv6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 FreeBSD, 30 Darwin."""
+    """Address families of null and loop: IPv6 is 10 on Linux, 24 on NetBSD and OpenBSD, 28 FreeBSD, 30
+    Darwin."""
     if family == AF_INET:
         return IPV4
     if family == AF_INET6_LINUX or family == 24 or family == 28 or family == 30:

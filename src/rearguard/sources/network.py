@@ -1,8 +1,8 @@
 """IP and transport headers, compiled: plain tuples out of bytes, every length and offset checked.
 
-The limits are two: ``end`` is where the captured bytes of the frame end, ``wire`` where the frame ended before it
-was cut short. An IP length may end earlier than both (Ethernet padding is not payload) and, in a hostile
-packet, later than both (then the bytes that are there count).
+The limits are two: ``end`` is where the captured bytes of the frame end, ``wire`` where the frame ended
+before it was cut short. An IP length may end earlier than both (Ethernet padding is not payload) and, in a
+hostile packet, later than both (then the bytes that are there count).
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ HIP = 139
 SHIM6 = 140
 
 Ip = tuple[int, np.uint64, np.uint64, np.uint64, np.uint64, int, int, int, int, int, int, int, int]
-"""status (0, or -1 - reason), source high and low, destination high and low, protocol, TTL, fragment, identification,
-IP length, where the payload begins, where its captured bytes end, where it ended on the wire."""
+"""status (0, or -1 - reason), source high and low, destination high and low, protocol, TTL, fragment,
+identification, IP length, where the payload begins, where its captured bytes end, where it ended on the
+wire."""
 
 Transport = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
 """sport, dport, flags, data offset, seq, ack, window, payload begin, captured, on the wire, known, why."""

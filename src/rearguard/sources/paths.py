@@ -20,8 +20,9 @@ PEEK = 512 * 1024
 def expand(arguments: Sequence[str]) -> list[str]:
     """The captures that files, folders, globs and "-" stand for, each once, in the order of the arguments.
 
-    A folder stands for all captures in it and below, sorted by path, told from other files by their content. What
-    is named itself is taken as it is, so that a wrong file is an error and not silence. Raises UsageError.
+    A folder stands for all captures in it and below, sorted by path, told from other files by their content.
+    What is named itself is taken as it is, so that a wrong file is an error and not silence. Raises
+    UsageError.
     """
     found: dict[str, str] = {}
     for argument in arguments:
@@ -40,7 +41,7 @@ def _expand_one(argument: str) -> list[str]:
         _check_readable(path)
         return [argument]
     if glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - the pattern may be absolute
         if not matches:
             raise UsageError(f"no file matches {argument}", remedy="check the pattern and the folder")
         return [uri for match in matches for uri in _expand_one(match)]

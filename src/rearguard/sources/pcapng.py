@@ -1,4 +1,4 @@
-"""The pcapng container (draft-ietf-opsawg-pcapng): sections and interfaces, the state that its walker needs."""
+"""The pcapng container (draft-ietf-opsawg-pcapng): sections and interfaces, the state of its walker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BIG = b"\x1a\x2b\x3c\x4d"
 LITTLE = b"\x4d\x3c\x2b\x1a"
 
 MAX_INTERFACES = 65_536
-"""Of one section, and observers of one file: a file that defines more is held to be an attack on our memory."""
+"""Of one section, and observers of one file: more than that is held to be an attack on our memory."""
 
 MAX_NAME = 256
 
@@ -66,7 +66,8 @@ class Pcapng:
         return walk_pcapng(b, pos, end, limit, big_endian, self._interfaces, self._defined, frames)
 
     def block_length(self, head: bytes) -> int | None:
-        """The length of the section or interface block that begins with these 12 bytes; None if they are wrong."""
+        """The length of the section or interface block that begins with these 12 bytes; None if they are
+        wrong."""
         order = self.order
         if head[:4] == MAGIC:
             if head[8:12] not in (BIG, LITTLE):
@@ -118,7 +119,7 @@ class Pcapng:
         return None
 
     def _observer(self, name: str, i: int) -> int | None:
-        """The number of an observer: the same name in a later section is the same, in one section it is not."""
+        """The number of an observer: one name in two sections is one observer, in one section it is two."""
         if name in self._in_section:
             name = f"{name}#{i}"
         self._in_section.add(name)

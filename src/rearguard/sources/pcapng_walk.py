@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rearguard.model.compiled import Buffer, be16, be32, inlined, kernel, le16, le32
+from rearguard.model.compiled import Buffer, be16, be32, inlined, kernel, le16, le32, wide
 from rearguard.sources.frames import (
     DAMAGED,
     DEFINE,
@@ -51,12 +51,12 @@ SYSDIG_EVENT_V2 = 0x216
 SYSDIG_EVENT_V2_LARGE = 0x221
 
 Interfaces: Any = namedtuple("Interfaces", ["link", "binary", "exponent", "seconds", "snaplen", "observer"])
-"""One row an interface: link type, whether the time unit is a power of 2 (else of 10), its negated exponent, the
-offset of its times in seconds, its snapshot length (0 none), and its place in the list of observers."""
+"""One row an interface: link type, whether the time unit is a power of 2 (else of 10), its negated exponent,
+the offset of its times in seconds, its snapshot length (0 none), and its place in the list of observers."""
 
 NS = 1_000_000_000
 MAX_SECONDS = 9_223_372_035
-"""Times further away than the year 2262 do not fit into 64 bits of nanoseconds; they are held at that edge."""
+"""Times after the year 2262 do not fit into 64 bits of nanoseconds; they are held at that edge."""
 
 
 @inlined
@@ -102,10 +102,7 @@ def to_nanoseconds(high: int, low: int, binary: bool, exponent: int, offset: int
         unit = _power_of_ten(exponent)
         seconds = ticks // unit
         rest = ticks - seconds * unit
-        if exponent <= 9:
-            rest = rest * _power_of_ten(9 - exponent)
-        else:
-            rest = rest // _power_of_ten(exponent - 9)
+        rest = rest * _power_of_ten(9 - exponent) if exponent <= 9 else rest // _power_of_ten(exponent - 9)
     elif exponent <= 28:
         rest = ticks // _power_of_ten(exponent - 9)
     if seconds > np.uint64(MAX_SECONDS):
@@ -114,12 +111,12 @@ def to_nanoseconds(high: int, low: int, binary: bool, exponent: int, offset: int
         offset = MAX_SECONDS
     elif offset < -MAX_SECONDS:
         offset = -MAX_SECONDS
-    whole = np.int64(seconds) + offset
+    whole = wide(seconds) + offset
     if whole > MAX_SECONDS:
         whole = MAX_SECONDS
     elif whole < -MAX_SECONDS:
         whole = -MAX_SECONDS
-    return np.int64(whole) * NS + np.int64(rest)
+    return whole * NS + wide(rest)
 
 
 @kernel
@@ -135,9 +132,9 @@ def walk_pcapng(
 ) -> tuple[int, int, int, int]:
     """Fill ``frames`` from the packet blocks in ``b[pos:end]`` that begin before ``limit``.
 
-    ``defined`` interfaces are valid. A simple packet block has no time: it gets 0. (That of the
-    packet before it would depend on where a file is split.) Returns why it stopped, where, how many frames it found, and how many bytes the block
-    at that position needs.
+    ``defined`` interfaces are valid. A simple packet block has no time: it gets 0. (That of the packet
+    before it would depend on where a file is split.) Returns why it stopped, where, how many frames it
+    found, and how many bytes the block at that position needs.
     """
     room = frames.off.size
     n = 0
@@ -217,7 +214,7 @@ def _packet(
         frames.link[n] = LINK_NO_INTERFACE
         return
     if kind == SIMPLE_PACKET:
-        snaplen = np.int64(interfaces.snaplen[number])
+        snaplen = wide(interfaces.snaplen[number])
         if snaplen > 0:
             caplen = min(caplen, snaplen)
     else:
@@ -225,8 +222,8 @@ def _packet(
             _word(b, pos + 12, big_endian),
             _word(b, pos + 16, big_endian),
             interfaces.binary[number] != 0,
-            np.int64(interfaces.exponent[number]),
-            np.int64(interfaces.seconds[number]),
+            wide(interfaces.exponent[number]),
+            wide(interfaces.seconds[number]),
         )
     frames.observer[n] = interfaces.observer[number]
     if caplen > length - head - 4:

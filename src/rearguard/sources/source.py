@@ -1,7 +1,7 @@
 """A capture as a source of chunks: open it, read it once, count what was read and what was not.
 
-How a file is read: the *window* holds bytes, the container's *walker* finds frames in them, the *decoder* makes rows
-of these. The loop in :meth:`Source.chunks` acts on why the walker returned:
+How a file is read: the *window* holds bytes, the container's *walker* finds frames in them, the *decoder*
+makes rows of these. The loop in :meth:`Source.chunks` acts on why the walker returned:
 
 =========  ==========================================================
 MORE       fill the window; at the end of the stream, what is left is a truncated record
@@ -69,7 +69,8 @@ class Tally:
 
     @property
     def complete(self) -> bool:
-        """Whether all of the input could be read (what networks themselves garble does not count against it)."""
+        """Whether all of the input could be read (what networks themselves garble does not count against
+        it)."""
         return self.damaged is None and not any(self.skipped[reason] for reason in DAMAGE)
 
 
@@ -116,7 +117,8 @@ class Source:
         return self._state.digest
 
     def chunks(self) -> Iterator[Chunk]:
-        """The records as chunks. The chunk, its rows and its buffer are reused: done with when the next is asked."""
+        """The records as chunks. The chunk, its rows and its buffer are reused: done with when the next is
+        asked."""
         window, state, frames = self._window, self._state, self._frames
         while True:
             limit = max(0, min(self._limit - window.base, FAR))
@@ -191,10 +193,11 @@ class Source:
             self.tally.damaged = broken
 
     def _damage(self, problem: str) -> None:
-        self.tally.damaged = f"after record {self.tally.records}, at byte {self._window.offset}: {problem}; the rest was not read"
+        place = f"after record {self.tally.records}, at byte {self._window.offset}"
+        self.tally.damaged = f"{place}: {problem}; the rest was not read"
 
     def seek(self, span: Span) -> None:
-        """Go to a span; a pcapng file's sections and interfaces before its first packet are read on the way."""
+        """Go to a span; on the way, what a pcapng file defines before its first packet is read."""
         self.first_time()
         self._limit = span.end
         if span.start > self._window.offset:
@@ -231,8 +234,9 @@ class Source:
 def open_source(uri: str, *, number: int = 0, span: Span | None = None, window: int = SIZE) -> Source:
     """Open a capture ("-" is standard input) and look at its header.
 
-    ``window`` is the size of the buffer in bytes. With ``span``, only the records that begin in it are read, and their numbers count from 1; the file must be a
-    plain, uncompressed one. Raises :class:`~rearguard.model.errors.InputError` for what is no capture.
+    ``window`` is the size of the buffer in bytes. With ``span``, only the records that begin in it are read,
+    and their numbers count from 1; the file must be a plain, uncompressed one. Raises
+    :class:`~rearguard.model.errors.InputError` for what is no capture.
     """
     inflow = open_input(uri)
     try:

@@ -1,11 +1,12 @@
 """Split one large capture into spans that can be read at the same time.
 
-Where the spans meet is guessed (:mod:`rearguard.sources.chains`) and may be forged by who wrote the payloads.
-So nobody may rely on it: the reader of each span says where its last record ended
+Where the spans meet is guessed (:mod:`rearguard.sources.chains`) and may be forged by who wrote the
+payloads. So nobody may rely on it: the reader of each span says where its last record ended
 (:attr:`~rearguard.sources.source.Source.ended_at`) and by what interfaces it read
-(:attr:`~rearguard.sources.source.Source.interfaces_digest`). If each span ended exactly where the next begins, and
-all digests are equal at start and end, then every record was read once and right, because the first span began
-at the file's first record; if not, the file has to be read again as one. :func:`fits` is that test.
+(:attr:`~rearguard.sources.source.Source.interfaces_digest`). If each span ended exactly where the next
+begins, and all digests are equal at start and end, then every record was read once and right, because the
+first span began at the file's first record; if not, the file has to be read again as one. :func:`fits` is
+that test.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def _record_after(look: np.ndarray[tuple[int], np.dtype[np.uint8]], container: P
 def fits(spans: Sequence[Span], ended_at: Sequence[int], digests: Sequence[tuple[str, str]]) -> bool:
     """Whether spans that were read apart are the same as the file read as one.
 
-    ``ended_at``: where each reader stopped; ``digests``: of each reader's interfaces before and after reading.
+    ``ended_at``: where each reader stopped; ``digests``: of each reader's interfaces before and after
+    reading.
     """
     if any(end != span.start for end, span in zip(ended_at[:-1], spans[1:], strict=True)):
         return False

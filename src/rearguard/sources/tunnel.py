@@ -1,8 +1,9 @@
 """Which packets carry another packet, and where that begins, compiled.
 
-One level of tunnel is opened, so that the copies of a mirror port (ERSPAN, GRE, VXLAN) and the common transition
-mechanisms (IPIP, 6in4, 4in6) show the packets that matter. Port 4789 and the flag of a valid network identifier
-are what is asked of VXLAN. What is not opened (a second level, Teredo, GTP, Geneve, ESP) stays the packet it is.
+One level of tunnel is opened, so that the copies of a mirror port (ERSPAN, GRE, VXLAN) and the common
+transition mechanisms (IPIP, 6in4, 4in6) show the packets that matter. Port 4789 and the flag of a valid
+network identifier are what is asked of VXLAN. What is not opened (a second level, Teredo, GTP, Geneve, ESP)
+stays the packet it is.
 """
 
 from __future__ import annotations

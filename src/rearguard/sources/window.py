@@ -1,6 +1,7 @@
 """The buffer through which a file is seen: filled by ``readinto``, its unread tail moved to the front.
 
-Not mmap: a mapped capture costs its size in memory, and one that is cut short while it is read kills the process.
+Not mmap: a mapped capture costs its size in memory, and one that is cut short while it is read kills the
+process.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Window:
             self.buffer[:left] = self.buffer[self.pos : self.end].copy()
         self.base += self.pos
         self.pos, self.end = 0, left
-        view = memoryview(self.buffer)
+        view = memoryview(self.buffer.data)
         while self.end < self.buffer.size:
             n = self.inflow.readinto(view[self.end :])
             if n == 0:

@@ -1,0 +1,52 @@
+# make demo   set up, analyse the bundled lab incident, say where the report is
+# make test   set up, then every check and test
+# Everything lives in .venv and report/; nothing else on the machine is touched, but for Debian packages that
+# the tests need, which are installed when you are root and named when you are not.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+TOOLS  := tshark tcpdump nfdump argus-client argus-server iproute2 ethtool nmap zmap busybox curl dnsmasq-base
+
+.PHONY: demo test check bench accuracy fuzz docs lab setup tools clean
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: $(VENV)/.ready
+
+demo: setup
+	$(BIN)/rearguard analyze lab/incident.pcapng --policy lab/rearguard.yaml --output report
+	@echo "The report is at $(CURDIR)/report/report.html"
+
+tools:
+	@bash tools/debian-packages.sh $(TOOLS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup tools check
+	$(BIN)/python -m pytest
+
+bench: setup tools
+	$(BIN)/python -m benchmarks.run
+
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	$(BIN)/python fuzz/run.py --seconds 60
+
+docs: setup
+	$(BIN)/python -m rearguard.catalogue.page docs/catalogue.md
+	$(BIN)/python -m rearguard.policy.document docs/policy.md
+
+lab: tools
+	bash lab/record.sh lab
+
+clean:
+	rm -rf $(VENV) report build

@@ -1,0 +1,91 @@
+"""What is fuzzed: each target takes bytes and fails on a crash, a broken promise or a second opinion.
+
+A target is a plain function, importable without atheris. ``python fuzz/run.py`` drives them, guided by coverage.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from rearguard.model.errors import InputError
+from rearguard.sources import open_source
+from sources.build import FRAMES, OTHERS, pcap
+from sources.containers import decode, read
+from sources.rows import outcomes
+from sources.test_reference import OWN
+
+__all__ = ["SEEDS", "TARGETS", "capture", "compressed", "packet"]
+
+LINKS = (0, 1, 9, 50, 51, 101, 104, 108, 113, 228, 229, 239, 276, 12, 14, 105)
+WINDOWS = (1, 300, 1 << 16)
+LONGEST = 8 * 1024 * 1024
+"""Bytes of unpacked data after which a compressed input is left alone: bombs are allowed, time is not."""
+
+
+def _file(data: bytes) -> Path:
+    path = Path(tempfile.gettempdir()) / f"rearguard-fuzz-{os.getpid()}"
+    path.write_bytes(data)
+    return path
+
+
+def capture(data: bytes) -> None:
+    """A whole file: rows, reasons and damage are those that the plain reference finds."""
+    try:
+        source = open_source(str(_file(data)), window=WINDOWS[len(data) % len(WINDOWS)])
+    except InputError:
+        return
+    with source:
+        if source.compression:
+            return
+        rows = outcomes(source)
+        expected = decode(read(data))
+        assert rows == [row for row in expected if isinstance(row, dict)]
+        assert {k: v for k, v in source.tally.skipped.items() if v} == Counter(
+            x for x in expected if isinstance(x, str)
+        )
+
+
+def packet(data: bytes) -> None:
+    """One frame: its first byte chooses the link type, its second how much was cut off behind it."""
+    if len(data) > 2:
+        link = LINKS[data[0] % len(LINKS)]
+        capture(pcap(data[2:], link=link, wire=data[1]))
+
+
+def compressed(data: bytes) -> None:
+    """A compressed file: an error of ours or a tally that adds up, and no thread left behind."""
+    try:
+        source = open_source(str(_file(data)), window=1 << 16)
+    except InputError:
+        return
+    with source:
+        for _ in source.chunks():
+            if source.tally.bytes > LONGEST:
+                return
+        assert source.tally.records == source.tally.rows + sum(source.tally.skipped.values())
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"capture": capture, "packet": packet, "compressed": compressed}
+
+SEEDS: dict[str, list[bytes]] = {
+    "capture": list(OWN.values()),
+    "packet": [
+        bytes([LINKS.index(link), 0]) + frame
+        for link, frame in (*FRAMES.values(), *OTHERS.values())
+        if link in LINKS
+    ],
+    "compressed": [
+        pack(data) for data in list(OWN.values())[:3] for pack in (gzip.compress, lzma.compress, bz2.compress)
+    ],
+}
+"""Where each target starts from."""

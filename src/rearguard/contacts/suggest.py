@@ -1,0 +1,321 @@
+"""Which networks an input was taken in front of: what a first look suggests when nobody has said.
+
+Theory. A capture is taken where "our" traffic passes, so almost every contact has one end that is ours. Which
+one is voted on, contact by contact; the votes of a unit (an IPv4 /24, an IPv6 /48) decide about it.
+
+    the contact                                                          ours is
+    one end has private, unique local or link-local addresses            that end; with both, both
+    both ends lie in one unit                                            that unit
+    toward multicast or broadcast                                        the sender, who is on the link
+    of a client that tries many addresses close together, or many
+      ports of one address, mostly in vain or on a management interface  the ones tried
+    of a client that tries addresses scattered over the Internet         the client (it scans outward, or browses)
+    any other                                                            the end with more different partners:
+                                                                         areas first (/16, /32), then units
+    no difference                                                        on a management interface the listener,
+                                                                         else the client
+
+A unit all of whose partners are ours by stronger votes is not needed to explain anything and is left out.
+Private addresses in a few packets that nobody answered are somebody's spoofing and prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.guarding import PROTOCOL, build_guard
+from rearguard.contacts.slim import (
+    ANSWERED,
+    CLIENT_SENT,
+    CLIENT_WENT_ON,
+    CONVERSED,
+    LISTENER_OPENED,
+    Rows,
+    slim_contacts,
+    starts_of,
+)
+from rearguard.contacts.units import NO_UNIT, Units, area_of, is_private, merge_units, unit_of
+from rearguard.model.guard import Guard
+from rearguard.model.prefixes import PrefixTable
+
+if TYPE_CHECKING:
+    from rearguard.catalogue import Catalogue
+    from rearguard.contacts.reducer import Partials
+    from rearguard.model.address import Network
+    from rearguard.policy import Policy
+
+__all__ = ["PREFIXES", "Suggested", "device_ports", "everything_guard", "suggest_networks"]
+
+PREFIXES = 64
+"""A suggestion has this many prefixes at most; a longer list nobody reads."""
+
+SWEEP = 5
+"""Addresses, or ports of one address, that a client tries before it is held to sweep."""
+SCATTERED = 10
+"""Areas over which the targets of a client must spread before they are held to be the Internet."""
+PRIVATE_SHARE = 0.05
+"""Part of all contacts from which on private addresses count without an answer."""
+PAIRS = 1 << 21
+"""Pairs of units that are kept; beyond it those with the smallest hash, which is a fair sample."""
+
+SWEPT, OUTWARD, LOCAL, MANAGED, OTHER = range(5)
+
+_WEB = frozenset({80, 81, 443, 1883, 5000, 8000, 8080, 8443, 8883})
+"""Management ports that ordinary clients use toward the Internet all the time."""
+
+_PAIR = np.dtype(
+    [("client", "u8"), ("server", "u8"), ("hint", "u1"), ("alive", "u1"), ("weight", "i8")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Prefixes that look like ours, sorted, and why: reason to the number of units that it decided."""
+
+    prefixes: tuple[Network, ...]
+    reasons: dict[str, int]
+    left_out: int = 0
+    """Prefixes that did not fit into the limit."""
+    undecided: int = 0
+    """Units that were seen and are held to be outside."""
+
+
+def everything_guard(policy: Policy, catalogue: Catalogue) -> Guard:
+    """A guard for which every address is ours, with the ports that matter under this policy."""
+    import ipaddress
+
+    both = [(ipaddress.ip_network("0.0.0.0/0"), 0), (ipaddress.ip_network("::/0"), 1)]
+    ports = build_guard(policy, catalogue)
+    return Guard.build(PrefixTable.build(both), [])._replace(tcp=ports.tcp, udp=ports.udp)
+
+
+def device_ports(catalogue: Catalogue) -> npt.NDArray[np.bool_]:
+    """[protocol, port]: a device listens there for its management, and hardly anybody for anything else."""
+    listed = np.zeros((256, 65536), dtype=np.bool_)
+    for transport, port in catalogue.ports("device"):
+        listed[PROTOCOL[transport], port] = port not in _WEB
+    return listed
+
+
+def suggest_networks(partials: Partials, catalogue: Catalogue) -> Suggested:
+    """Decide from what :func:`everything_guard` made of the input."""
+    listed = device_ports(catalogue)
+    pairs: Rows = np.zeros(0, dtype=_PAIR)
+    for rows in slim_contacts(partials):
+        pairs = _summed(np.concatenate([pairs, _pairs(rows, listed)]))
+    lone = _host_units(partials, len(pairs) == 0)
+    return _decide(pairs, lone)
+
+
+def _pairs(rows: Rows, listed: npt.NDArray[np.bool_]) -> Rows:
+    """Contacts of whole clients, as pairs of units with what each contact hints at."""
+    client = unit_of(rows["client_hi"], rows["client_lo"])
+    keep = (client != NO_UNIT) & (rows["bits"] & LISTENER_OPENED == 0)
+    rows, client = rows[keep], client[keep]
+    server = unit_of(rows["server_hi"], rows["server_lo"])
+    out: Rows = np.zeros(len(rows), dtype=_PAIR)
+    out["client"], out["server"], out["weight"] = client, server, 1
+    went_on = rows["bits"] & (ANSWERED | CLIENT_WENT_ON)
+    out["alive"] = (went_on == (ANSWERED | CLIENT_WENT_ON)) | (rows["bits"] & CONVERSED == CONVERSED)
+    management = listed[rows["proto"], rows["port"]]
+    swept, outward = _sweeps(rows, server, management)
+    out["hint"] = np.select(
+        [server == NO_UNIT, outward, swept, management], [LOCAL, OUTWARD, SWEPT, MANAGED], OTHER
+    )
+    return _summed(out)
+
+
+def _sweeps(
+    rows: Rows, server: Units, management: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which contacts belong to a sweep over addresses close together (or ports), and which to a scattered one."""
+    swept = np.zeros(len(rows), dtype=np.bool_)
+    outward = np.zeros(len(rows), dtype=np.bool_)
+    sends = rows["bits"] & CLIENT_SENT > 0
+    vain = rows["bits"] & CONVERSED != CONVERSED
+    area = area_of(server)
+    across = ("client_hi", "client_lo", "port", "proto")
+    order = np.lexsort((area, *(rows[name] for name in reversed(across))))
+    for part in _groups(rows, order, across):
+        if not sends[part].all() and not sends[part].any():
+            continue
+        areas = len(np.unique(area[part]))
+        if areas >= SCATTERED and 2 * areas >= len(part):
+            outward[part] = True
+        elif management[part[0]] or 2 * int(vain[part].sum()) >= len(part):
+            swept[part] = True
+    # Rows come sorted by client and server, so the ports of one pair lie together.
+    for part in _groups(rows, np.arange(len(rows)), ("client_hi", "client_lo", "server_hi", "server_lo")):
+        if sends[part].any() and 2 * int(vain[part].sum()) >= len(part):
+            swept[part] = ~outward[part]
+    return swept, outward
+
+
+def _groups(
+    rows: Rows, order: npt.NDArray[np.intp], names: tuple[str, ...]
+) -> Iterable[npt.NDArray[np.intp]]:
+    """Indices of the groups that have at least SWEEP rows."""
+    starts = starts_of(rows[order], names)
+    ends = np.append(starts[1:], len(order))
+    large = ends - starts >= SWEEP
+    return [order[a:b] for a, b in zip(starts[large].tolist(), ends[large].tolist(), strict=True)]
+
+
+def _summed(pairs: Rows) -> Rows:
+    """One row a (client, server, hint); beyond PAIRS the ones with the smallest hash."""
+    keys = ("client", "server", "hint")
+    pairs = pairs[np.lexsort(tuple(pairs[name] for name in reversed(keys)))]
+    starts = starts_of(pairs, keys)
+    out = pairs[starts]
+    if len(out):
+        out["weight"] = np.add.reduceat(pairs["weight"], starts)
+        out["alive"] = np.maximum.reduceat(pairs["alive"], starts)
+    if len(out) > PAIRS:
+        hashed = (out["client"] * np.uint64(0x9E3779B97F4A7C15)) ^ (out["server"] * np.uint64(0xC2B2AE3D27D4EB4F))
+        hashed ^= hashed >> np.uint64(29)
+        hashed *= np.uint64(0xBF58476D1CE4E5B9)
+        out = out[np.sort(np.argsort(hashed, kind="stable")[:PAIRS])]
+    return out
+
+
+def _host_units(partials: Partials, all_of_them: bool) -> Units:
+    """Private units that sent anything; when there are no contacts they are all there is to go by."""
+    found: Units = np.zeros(0, dtype=np.uint64)
+    for batch in partials.hosts.batches(1 << 17):
+        units = np.unique(unit_of(batch["addr_hi"], batch["addr_lo"]))
+        found = np.union1d(found, units[is_private(units)])
+    return found if all_of_them or len(found) <= PREFIXES else found[:0]
+
+
+def _decide(pairs: Rows, senders: Units) -> Suggested:
+    client, server = pairs["client"], pairs["server"]
+    weight = pairs["weight"]
+    own_c, own_s = _private(pairs)
+    votes_c, reason = _votes(pairs, own_c, own_s)
+    votes_s = ~votes_c
+    both = (client == server) | (own_c & own_s)
+    votes_c, votes_s = votes_c | both, (votes_s | both) & (server != NO_UNIT)
+    units, place = np.unique(np.concatenate([client, server]), return_inverse=True)
+    at_c, at_s = place[: len(client)], place[len(client) :]
+    for_it = np.bincount(at_c, weight * votes_c, len(units)) + np.bincount(at_s, weight * votes_s, len(units))
+    total = np.bincount(at_c, weight, len(units)) + np.bincount(at_s, weight * (client != server), len(units))
+    private = np.zeros(len(units), dtype=np.bool_)
+    private[at_c[own_c]] = private[at_s[own_s]] = True
+    same = np.bincount(at_s, weight * (client == server), len(units))
+    ours = ((2 * (for_it - same) > total) | private) & (units != NO_UNIT)
+    _prune(ours, for_it, private, at_c, at_s)
+    chosen = {int(unit): int(n) for unit, n in zip(units[ours], for_it[ours], strict=True)}
+    if private.any() or not len(pairs):
+        for unit in senders.tolist():
+            chosen.setdefault(int(unit), 1)
+    outside = units[~ours & (units != NO_UNIT) & ~np.isin(units, np.array(list(chosen), dtype=np.uint64))]
+    prefixes, left_out = merge_units(chosen, outside, PREFIXES)
+    return Suggested(prefixes, _told(chosen, units, ours, at_c, at_s, votes_c, reason), left_out, len(outside))
+
+
+def _private(pairs: Rows) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which ends are private and not spoofed: all, when there is much of it; else those that held a talk."""
+    own_c, own_s = is_private(pairs["client"]), is_private(pairs["server"])
+    share = int(pairs["weight"][own_c | own_s].sum())
+    if share < PRIVATE_SHARE * int(pairs["weight"].sum()):
+        alive = pairs["alive"] > 0
+        living = np.unique(np.concatenate([pairs["client"][alive & own_c], pairs["server"][alive & own_s]]))
+        own_c, own_s = own_c & np.isin(pairs["client"], living), own_s & np.isin(pairs["server"], living)
+    return own_c, own_s
+
+
+_REASONS = ("private", "tried", "outward", "partners", "listener", "client")
+
+
+def _votes(
+    pairs: Rows, own_c: npt.NDArray[np.bool_], own_s: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+    """For each pair whether the client's end is ours, and by which line of the table (index of _REASONS)."""
+    client, server, hint = pairs["client"], pairs["server"], pairs["hint"]
+    wide = _partners(area_of(client), area_of(server))
+    near = _partners(client, server)
+    apart = area_of(client) != area_of(server)
+    lead = np.where(apart, np.sign(wide[0] - wide[1]), 0)
+    lead = np.where(lead == 0, np.sign(near[0] - near[1]), lead)
+    cases: list[tuple[Any, Any, int]] = [
+        (own_c & (server != NO_UNIT), True, 0),
+        (own_s, False, 0),
+        ((hint == LOCAL) | (hint == OUTWARD), True, 2),
+        (hint == SWEPT, False, 1),
+        (lead != 0, lead > 0, 3),
+        (hint == MANAGED, False, 4),
+    ]
+    votes = np.select([case[0] for case in cases], [case[1] for case in cases], True).astype(np.bool_)
+    reason = np.select([case[0] for case in cases], [case[2] for case in cases], 5)
+    return votes, reason
+
+
+def _partners(client: Units, server: Units) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """With how many different others each end of each pair was seen."""
+    real = server != NO_UNIT
+    both = np.unique(
+        np.concatenate(
+            [
+                np.stack([client[real], server[real]], axis=1),
+                np.stack([server[real], client[real]], axis=1),
+            ]
+        ),
+        axis=0,
+    )
+    names, counts = np.unique(both[:, 0], return_counts=True)
+    if not len(names):
+        return np.zeros(len(client), dtype=np.int64), np.zeros(len(client), dtype=np.int64)
+
+    def of(units: Units) -> npt.NDArray[np.int64]:
+        at = np.minimum(np.searchsorted(names, units), len(names) - 1)
+        return np.where(names[at] == units, counts[at], 0).astype(np.int64)
+
+    return of(client), of(server)
+
+
+def _prune(
+    ours: npt.NDArray[np.bool_],
+    weight: npt.NDArray[Any],
+    private: npt.NDArray[np.bool_],
+    at_c: npt.NDArray[np.intp],
+    at_s: npt.NDArray[np.intp],
+) -> None:
+    """Take out, the weakest first, what explains no contact that the others do not explain."""
+    inner = ours[at_c] & ours[at_s] & (at_c != at_s)
+    partners: dict[int, set[int]] = {}
+    for a, b in zip(at_c[inner].tolist(), at_s[inner].tolist(), strict=True):
+        partners.setdefault(a, set()).add(b)
+        partners.setdefault(b, set()).add(a)
+    crossing = ours[at_c] != ours[at_s]
+    needed = np.zeros(len(ours), dtype=np.bool_)
+    needed[at_c[crossing & ours[at_c]]] = True
+    needed[at_s[crossing & ours[at_s]]] = True
+    needed[at_c[at_c == at_s]] = True
+    for unit in sorted(partners, key=lambda one: (weight[one], one)):
+        if not needed[unit] and not private[unit] and partners[unit]:
+            ours[unit] = False
+            for other in partners[unit]:
+                needed[other] = True
+
+
+def _told(
+    chosen: dict[int, int],
+    units: Units,
+    ours: npt.NDArray[np.bool_],
+    at_c: npt.NDArray[np.intp],
+    at_s: npt.NDArray[np.intp],
+    votes_c: npt.NDArray[np.bool_],
+    reason: npt.NDArray[np.intp],
+) -> dict[str, int]:
+    """By the strongest line of the table that spoke for each chosen unit."""
+    best = np.full(len(units), len(_REASONS), dtype=np.int64)
+    np.minimum.at(best, at_c[votes_c], reason[votes_c])
+    np.minimum.at(best, at_s[~votes_c], reason[~votes_c])
+    counts = {name: int((ours & (best == number)).sum()) for number, name in enumerate(_REASONS)}
+    counts["private"] += len(chosen) - int(ours.sum())
+    return {name: n for name, n in counts.items() if n}

@@ -1,0 +1,68 @@
+"""The compiled reduction is the plain reference: same contacts, census and hosts for the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.contacts import reference
+from tests.contacts.reference import World
+from tests.contacts.rows import Row, rows_of
+from tests.contacts.run import ONE, POLICY_GUARD, Facts, facts, world_of
+from tests.contacts.strategies import SIZES, row_lists
+
+from rearguard.contacts import hll
+from rearguard.contacts.guarding import build_guard
+from rearguard.catalogue import load
+from rearguard.model.fields import CENSUS, key_names
+from rearguard.policy import Policy
+from rearguard.sources import open_source
+
+MIXED = ("0.0.0.0/1", "128.3.0.0/16", "131.243.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "2001::/17", "fe80::/10")
+"""Prefixes that hold one end of most captures' packets, both ends of some and none of others."""
+
+
+def agree(found: Facts, rows: list[Row], world: World) -> None:
+    assert found.contacts == reference.contacts(rows, world)
+    assert found.census == reference.census(rows, world)
+    assert found.hosts == reference.hosts(rows, world)
+
+
+@settings(max_examples=100, deadline=None)
+@given(row_lists(), st.sampled_from(SIZES[1:]))
+def test_random_rows_reduce_as_the_reference_says(rows: list[Row], sizes: object) -> None:
+    agree(facts([[rows]], sizes=[sizes]), rows, ONE)  # type: ignore[list-item]
+
+
+@pytest.mark.corpus
+def test_captures_reduce_as_the_reference_says(corpus: Path) -> None:
+    policy = Policy.model_validate({"networks": {"ours": {"prefixes": list(MIXED)}}})
+    guard = build_guard(policy, load())
+    world = world_of(guard, MIXED)
+    read = contacts = 0
+    for path in sorted(corpus.rglob("*.pcap*")):
+        chunks = chunks_of(path)
+        rows = [row for chunk in chunks for row in chunk]
+        found = facts([chunks], guard, [SIZES[2]])
+        agree(found, rows, world)
+        read, contacts = read + len(rows), contacts + len(found.contacts)
+    assert (read, contacts) > (10_000, 1000)
+
+
+def chunks_of(path: Path) -> list[list[Row]]:
+    with open_source(str(path)) as source:
+        return [rows_of(chunk) for chunk in source.chunks()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(row_lists(most=200))
+def test_sketches_estimate_the_exact_sets(rows: list[Row]) -> None:
+    width = len(key_names(CENSUS))
+    exact = reference.distinct(rows, ONE)
+    for cell in facts([[rows]]).census:
+        for registers, members in zip(cell[-2:], exact[cell[:width]], strict=True):
+            estimate = float(hll.estimate(np.array(registers, dtype=np.uint8))[0])
+            assert abs(estimate - len(members)) <= max(2, 4 * hll.ERROR * len(members))

@@ -1,0 +1,82 @@
+"""The frame around the detectors: order, circles, sorting, and the numbers under sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from detect.build import contact, detect, devices
+from rearguard.detect import detectors
+from rearguard.detect.estimate import chance_seen, interval, must_touch, needed, spread
+from rearguard.detect.run import ordered
+from rearguard.detect.scan import Scan
+from rearguard.model.finding import Kind
+
+
+def test_there_is_one_detector_a_kind_and_each_says_what_it_needs() -> None:
+    kinds = [detector.kind for detector in detectors()]
+    assert sorted(kinds) == [
+        "compromised-device", "exposed-device", "flood", "port-surge", "probe", "reflector", "scan",
+    ]  # fmt: skip
+    assert all(detector.needs <= {"judged", "census", "crowd"} and detector.needs for detector in detectors())
+
+
+def test_detectors_come_after_what_they_wait_for() -> None:
+    kinds = [detector.kind for detector in ordered(reversed(detectors()))]
+    for detector in detectors():
+        assert all(kinds.index(other) < kinds.index(detector.kind) for other in detector.after)
+
+
+def test_a_circle_is_an_error() -> None:
+    @dataclass(frozen=True)
+    class Circular(Scan):
+        kind: ClassVar[Kind] = Kind.COMPROMISED_DEVICE
+        after: ClassVar[frozenset[Kind]] = frozenset({Kind.SCAN})
+
+    with pytest.raises(ValueError, match="wait for each other"):
+        ordered([Scan(), Circular()])
+
+
+def test_findings_come_worst_first_then_by_kind_and_id() -> None:
+    rows = [contact(server=device, at=i, outcome="answered") for i, device in enumerate(devices(30))]
+    rows += [contact(client="192.0.2.1"), contact(port=1900, proto="udp", outcome="answered")]
+    found = detect(*rows).findings
+    keys = [(-finding.severity.rank, str(finding.kind), finding.id) for finding in found]
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
+
+
+def test_no_contact_at_all_is_no_finding() -> None:
+    assert detect().findings == ()
+
+
+@pytest.mark.parametrize(
+    ("seen", "low", "high"), [(3, 0.6187, 8.767), (10, 4.795, 18.39), (100, 81.36, 121.63)]
+)
+def test_the_interval_is_the_exact_poisson_one_within_three_per_cent(
+    seen: int, low: float, high: float
+) -> None:
+    assert interval(seen) == (pytest.approx(low, rel=0.03), pytest.approx(high, rel=0.03))
+
+
+def test_unsampled_counts_are_exact() -> None:
+    assert spread(25, 25.0, 25.0) == (25, (25, 25))
+    assert needed(25, 1) == 25
+
+
+def test_sampled_thresholds_need_at_least_three_and_never_more_than_unsampled_ones() -> None:
+    assert [needed(25, rate) for rate in (2, 4, 10, 100, 1000)] == sorted(
+        (needed(25, rate) for rate in (2, 4, 10, 100, 1000)), reverse=True
+    )
+    assert needed(25, 1000) == 3
+    assert needed(25, 2) <= 25
+
+
+def test_what_must_be_touched_to_be_seen() -> None:
+    assert chance_seen(256, 1000, 1) == pytest.approx(0.226, abs=0.001)
+    assert chance_seen(4096, 1000, 5) == pytest.approx(0.39, abs=0.01)
+    assert chance_seen(65_536, 1000, 5) > 0.9999
+    touched = must_touch(1000, 3)
+    assert chance_seen(touched, 1000, 3) >= 0.95 > chance_seen(touched - 1, 1000, 3)
