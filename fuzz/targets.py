@@ -17,6 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import lz4.frame
+import zstandard
+
 from rearguard.model.errors import InputError
 from rearguard.sources import open_source
 from sources.build import FRAMES, OTHERS, pcap
@@ -85,7 +88,9 @@ SEEDS: dict[str, list[bytes]] = {
         if link in LINKS
     ],
     "compressed": [
-        pack(data) for data in list(OWN.values())[:3] for pack in (gzip.compress, lzma.compress, bz2.compress)
+        pack(data)
+        for data in list(OWN.values())[:3]
+        for pack in (gzip.compress, lzma.compress, bz2.compress, zstandard.compress, lz4.frame.compress)
     ],
 }
 """Where each target starts from."""

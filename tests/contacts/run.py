@@ -28,7 +28,7 @@ from rearguard.contacts.single import to_contacts
 from rearguard.contacts.view import SourceInfo, View
 from rearguard.detect import run as detect
 from rearguard.model.bits import TCP, UDP
-from rearguard.model.fields import CENSUS, CONTACT, HOST, Field, key_names
+from rearguard.model.fields import CENSUS, CONTACT, HOST, Field, dtype, key_names
 from rearguard.model.guard import LISTED, OWN_ONLY, WELL_KNOWN, Guard
 from rearguard.model.prefixes import PrefixTable
 from rearguard.policy import Policy
@@ -153,7 +153,7 @@ def rows_in(partials: Partials) -> npt.NDArray[Any]:
     for number in range(partials.singles.partitions):
         singles = partials.singles.partition(number)
         parts.append(to_contacts(singles, partials.lanes.observer, partials.lanes.sampling))
-    return np.concatenate(parts)
+    return np.concatenate(parts).view(dtype(CONTACT))
 
 
 def facts(
@@ -183,7 +183,7 @@ def facts_of(partials: Partials, shuffle: npt.NDArray[Any] | None = None) -> Fac
 
 def _all(spill: Any, table: tuple[Field, ...]) -> npt.NDArray[Any]:
     parts = list(spill.batches(1000))
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=spill.kind)
+    return np.concatenate(parts).view(spill.kind) if parts else np.zeros(0, dtype=spill.kind)
 
 
 def _tuples(rows: npt.NDArray[Any], table: tuple[Field, ...]) -> list[tuple[Any, ...]]:
@@ -220,14 +220,17 @@ def settled(
     return View(con, tuple(sources), tuple(f"observer {k}" for k in range(len(groups))), spans), done
 
 
-def concluded_from(view: View, done: Settled, policy: Policy) -> Conclusion:
-    """Detectors over a view, and everything as plain values."""
-    result = detect(view, policy, load())
+def concluded_from(view: View, done: Settled, policy: Policy, detecting: bool) -> Conclusion:
+    """A view and its findings as plain values."""
+    found, told = [], []
+    if detecting:
+        result = detect(view, policy, load())
+        found = [json.loads(json.dumps(finding.to_json(), sort_keys=True)) for finding in result.findings]
+        told = list(result.approximations)
     tables = {name: _table(view, name) for name in ("judged", "census", "crowd")}
-    found = [json.loads(json.dumps(finding.to_json(), sort_keys=True)) for finding in result.findings]
     view.con.close()
     counts = {"contacts": done.contacts, "crowd_clients": done.crowd_clients}
-    return Conclusion(**tables, findings=found, told=list(result.approximations), settled=counts)
+    return Conclusion(**tables, findings=found, told=told, settled=counts)
 
 
 def concluded(
@@ -235,8 +238,10 @@ def concluded(
     sizes: Sequence[Sizes] = (SMALL,),
     groups: Sequence[int] = (0,) * OBSERVERS,
     policy: Policy | None = None,
+    *,
+    detecting: bool = True,
 ) -> Conclusion:
-    """Everything that follows from the rows."""
+    """Everything that follows from the rows; without ``detecting`` no findings, which take longest."""
     policy = policy or policy_with()
     parts = list(parts)
     rows = [row for part in parts for chunk in part for row in chunk]
@@ -244,7 +249,7 @@ def concluded(
         partials = feed(parts, build_guard(policy, load()), Path(folder), sizes)
         view, done = settled(partials, _infos(rows), np.array(groups, dtype=np.uint32), policy)
         partials.close()
-    return concluded_from(view, done, policy)
+    return concluded_from(view, done, policy, detecting)
 
 
 def conclusion_of(reading: Reading, policy: Policy) -> Conclusion:
@@ -252,7 +257,7 @@ def conclusion_of(reading: Reading, policy: Policy) -> Conclusion:
     groups = group_observers(reading.observers, reading.sources, policy)
     view, done = settled(reading.partials, reading.sources, groups, policy, reading.spans)
     reading.partials.close()
-    return concluded_from(view, done, policy)
+    return concluded_from(view, done, policy, True)
 
 
 def _infos(rows: Sequence[Row]) -> list[SourceInfo]:

@@ -59,9 +59,12 @@ def main() -> None:
             f" {len(found.findings):,} findings, {found.omitted:,} more,"
             f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
         )
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     result = run(made, rules, catalogue)
-    print(f"all: {time.perf_counter() - begun:.2f} s, {len(result.findings):,} findings")
+    print(
+        f"all: {time.perf_counter() - begun:.2f} s ({time.process_time() - used:.2f} s of CPU),"
+        f" {len(result.findings):,} findings"
+    )
 
 
 if __name__ == "__main__":

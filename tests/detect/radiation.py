@@ -1,8 +1,9 @@
 """False alarms and time to warn of ``port-surge`` on simulated background radiation.
 
-``cd tests && python -m detect.radiation [DAYS] [SEED]`` prints both. The background: ports whose levels span four
-decades, a common day and night, a level of each port's own that wanders from hour to hour (gamma, 30 %), and surveys
-that search a port for minutes from one to five networks (two a day and port). The outbreak doubles every 75 minutes.
+``cd tests && python -m detect.radiation [DAYS] [SEED]`` prints both. The background: ports whose levels span
+four decades, a common day and night, a level of each port's own that wanders from hour to hour (gamma, 30 %),
+and surveys that search a port for minutes from one to five networks (two a day and port). The outbreak doubles
+every 75 minutes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from detect.build import START, mix
 from rearguard.detect.surge_series import build
-from rearguard.detect.surge_test import Alarm, Budget, alarms, diurnal_shape
+from rearguard.detect.surge_statistics import Alarm, Budget, alarms, diurnal_shape
 from rearguard.policy.thresholds import Thresholds
 
 DAY = 1440

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detect.build import START, SECOND, contact, detect, devices, kinds, of, policy, strangers
+from detect.build import SECOND, START, contact, detect, devices, kinds, of, policy, strangers
 from rearguard.model import bits
 
 FLOW = bits.KNOWN_FLAGS

@@ -41,8 +41,7 @@ def plain(result: Result) -> str:
 
 
 def parts(rows: list[dict[str, object]], minutes: list[dict[str, object]], cuts: int) -> list[View]:
-    views = [view(rows[index::cuts], minutes[index::cuts], span=8000) for index in range(cuts)]
-    return views
+    return [view(rows[index::cuts], minutes[index::cuts], span=8000) for index in range(cuts)]
 
 
 @settings(max_examples=6, deadline=None)

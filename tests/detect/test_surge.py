@@ -9,7 +9,7 @@ import pytest
 
 from detect.build import census, contact, detect, devices, kinds, of, policy, strangers
 from detect.radiation import measure
-from rearguard.detect.surge_test import Past, surprise
+from rearguard.detect.surge_statistics import Past, surprise
 
 QUIET = 120
 

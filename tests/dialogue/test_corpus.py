@@ -22,18 +22,15 @@ PCAP = "seladb__PcapPlusPlus/Tests/Pcap++Test/PcapExamples"
 
 SAME_AS_TSHARK = [
     "arkime__arkime/tests/pcap/adb.pcap",
-    "arkime__arkime/tests/pcap/adb_synthetic.pcap",
     "CESNET__ipfixprobe/tests/functional/inputs/mqtt.pcap",
     "CESNET__ipfixprobe/tests/functional/inputs/rtsp.pcap",
     f"{ZEEK}/mqtt.pcap",
     f"{ZEEK}/mixed-vlan-mpls.pcap",
-    f"{ZEEK}/wikipedia.pcap",
     f"{ZEEK}/erspan.pcap",
     f"{ZEEK}/tcp/missing-syn.pcap",
     f"{ZEEK}/tcp/payload-syn.pcap",
     f"{PACKET}/telnet.pcap",
     f"{PCAP}/null_loopback.pcap",
-    f"{PCAP}/frag_http_req.pcap",
 ]
 
 

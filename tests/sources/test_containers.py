@@ -145,6 +145,7 @@ def test_records_without_a_packet_are_numbered_as_tshark_does(tmp_path: Path) ->
     rows, source = read_file(write(tmp_path, data))
     assert [row["record"] for row in rows] == [2]
     assert source.tally.skipped["not-a-packet"] == 2
+    assert source.tally.first is source.tally.last is None
     assert source.tally.complete
 
 

@@ -137,4 +137,7 @@ def test_order_is_by_the_first_packet(tmp_path: Path) -> None:
     early = put(tmp_path / "b", gzip.compress(b.pcap(b.SYN, link=101)))
     none = put(tmp_path / "c", b.pcap())
     bad = put(tmp_path / "d", b"?")
-    assert order([late, none, bad, "-", early]) == [early, late, none, bad, "-"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    uris = [late, none, bad, "-", str(pipe), early]
+    assert order(uris) == [early, late, none, bad, "-", str(pipe)]

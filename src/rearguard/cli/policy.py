@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rearguard.cli import suggest
 from rearguard.cli.group import settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ UNUSABLE = 2
 @click.group()
 def command() -> None:
     """Who may manage what, from where: begin, check and query rearguard.yaml."""
+
+
+command.add_command(suggest.command)
 
 
 @command.command()

@@ -51,11 +51,11 @@ class Cache(NamedTuple):
 
 
 class Emitted(NamedTuple):
-    """Where evicted rows go; ``count[SINGLES]`` and ``count[FULL]`` of them are there."""
+    """Where evicted rows go; ``used[SINGLES]`` and ``used[FULL]`` of them are there."""
 
     single: npt.NDArray[Any]
     full: npt.NDArray[Any]
-    count: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
 
 
 def new_cache(rows: int) -> Cache:
@@ -96,11 +96,11 @@ def emit(cache: Cache, out: Emitted, group: int, way: int) -> None:
     """Hand one way's row out and leave the way empty. The caller has made sure that there is room."""
     slot = group * WAYS + way
     if cache.line[group, way] & _IS_FULL:
-        out.full[out.count[FULL]] = cache.full[slot]
-        out.count[FULL] += 1
+        out.full[out.used[FULL]] = cache.full[slot]
+        out.used[FULL] += 1
     else:
-        out.single[out.count[SINGLES]] = cache.single[slot]
-        out.count[SINGLES] += 1
+        out.single[out.used[SINGLES]] = cache.single[slot]
+        out.used[SINGLES] += 1
     cache.line[group, way] = np.uint32(0)
 
 
@@ -121,7 +121,7 @@ def locate(
     """The slot of a contact. Not there: a way is made free and ``-1 - slot`` is returned, its key unset."""
     word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(lane) << np.uint64(24)
     h = mix5(client_hi, client_lo, server_hi, server_lo, word)
-    group = np.int64(h & np.uint64(cache.line.shape[0] - 1))
+    group = int(h & np.uint64(cache.line.shape[0] - 1))
     tag = np.uint32(h >> np.uint64(34)) & _HASH
     victim = 0
     worst = np.uint32(0xFFFF_FFFF)
@@ -161,7 +161,7 @@ def locate(
 @inlined
 def is_full(cache: Cache, slot: int) -> bool:
     """Whether the way holds a full row."""
-    return cache.line[slot // WAYS, slot % WAYS] & _IS_FULL != 0
+    return bool(cache.line[slot // WAYS, slot % WAYS] & _IS_FULL != 0)
 
 
 @inlined
@@ -199,10 +199,10 @@ def make_full(cache: Cache, slot: int, observer: int, sampling: int) -> None:
 def flush(cache: Cache, out: Emitted, start: int) -> int:
     """Emit every way from set ``start`` on while there is room; returns the first set not done."""
     for group in range(start, cache.line.shape[0]):
-        room = min(out.single.size - out.count[SINGLES], out.full.size - out.count[FULL])
+        room = min(out.single.size - out.used[SINGLES], out.full.size - out.used[FULL])
         if room < WAYS:
-            return group
+            return int(group)
         for way in range(WAYS):
             if cache.line[group, way] != 0:
                 emit(cache, out, group, way)
-    return cache.line.shape[0]
+    return int(cache.line.shape[0])

@@ -38,9 +38,9 @@ _V4_PREFIX = np.uint64(V4_MAPPED >> 32)
 
 
 class Pool(NamedTuple):
-    """``index`` int32, a power of two, holds cell + 1; ``at`` is each cell's entry; ``now`` (used, minute)."""
+    """``entry`` int32, a power of two, holds cell + 1; ``at``: each cell's entry; ``now``: (used, minute)."""
 
-    index: npt.NDArray[np.int32]
+    entry: npt.NDArray[np.int32]
     at: npt.NDArray[np.int32]
     cells: npt.NDArray[Any]
     now: npt.NDArray[np.int64]
@@ -60,7 +60,7 @@ def new_pool(cells: int) -> Pool:
 def clear(pool: Pool) -> None:
     """Forget all cells (they have been handed out)."""
     for k in range(pool.now[0]):
-        pool.index[pool.at[k]] = 0
+        pool.entry[pool.at[k]] = 0
     pool.now[0] = 0
 
 
@@ -98,7 +98,7 @@ def count_census(
 
     The cell's ``observer`` holds the lane until the caller resolves it.
     """
-    last = np.uint64(pool.index.size - 1)
+    last = np.uint64(pool.entry.size - 1)
     for i in range(start, n):
         minute = rows.ts[i] // NS_PER_MINUTE
         if minute != pool.now[1]:
@@ -113,8 +113,8 @@ def count_census(
         direction = _direction(place[i])
         word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(direction) << np.uint64(24)
         at = finish(word | np.uint64(lane) << np.uint64(32)) & last
-        while pool.index[at] != 0:
-            cell = pool.cells[pool.index[at] - 1]
+        while pool.entry[at] != 0:
+            cell = pool.cells[pool.entry[at] - 1]
             if (
                 cell.port == port
                 and cell.proto == proto
@@ -123,12 +123,12 @@ def count_census(
             ):
                 break
             at = (at + np.uint64(1)) & last
-        if pool.index[at] == 0:
+        if pool.entry[at] == 0:
             k = pool.now[0]
             if k == pool.cells.size:
                 return i
             pool.now[0] += 1
-            pool.index[at] = k + 1
+            pool.entry[at] = k + 1
             pool.at[k] = at
             cell = pool.cells[k]
             cell.minute, cell.port, cell.proto, cell.direction = minute, port, proto, direction
@@ -136,7 +136,7 @@ def count_census(
             cell.packets = cell.bytes = cell.tries = 0
             cell.sources[:] = 0
             cell.targets[:] = 0
-        cell = pool.cells[pool.index[at] - 1]
+        cell = pool.cells[pool.entry[at] - 1]
         cell.packets += rows.packets[i]
         cell.bytes += rows.bytes[i]
         if not _is_try(rows, i, proto, guard):
@@ -155,5 +155,5 @@ def count_census(
 def _is_try(rows: Any, i: int, proto: int, guard: Guard) -> bool:
     """An initial SYN; or a datagram whose own port is no service (else it is more likely an answer)."""
     if proto == TCP:
-        return rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN
-    return proto == UDP and guard.udp[rows.sport[i]] == 0
+        return bool(rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN)
+    return bool(proto == UDP and guard.udp[rows.sport[i]] == 0)

@@ -33,7 +33,8 @@ def merge_observers(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArr
     Counts are those of the observer that saw most packets, for the same packets may have passed several;
     bits, times and pointers come from all. The ``observer`` of the result is the one whose counts they are.
     """
-    ranked = np.lexsort((rows["observer"], -(rows["packets_c"] + rows["packets_s"]).astype(np.int64)))
+    packets = (rows["packets_c"] + rows["packets_s"]).astype(np.int64)
+    ranked = np.lexsort((rows["sampling"], rows["observer"], -packets))
     rows = rows[ranked]
     out = np.empty_like(rows)
     seen_at = np.zeros(len(rows), dtype=np.uint32)
@@ -65,7 +66,7 @@ def _slot(rows: Any, i: int, with_observer: bool, table: npt.NDArray[np.int32], 
         ):
             break
         at = (at + np.uint64(1)) & last
-    return np.int64(at)
+    return int(at)
 
 
 @inlined

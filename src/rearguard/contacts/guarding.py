@@ -29,7 +29,7 @@ def build_guard(policy: Policy, catalogue: Catalogue) -> Guard:
     ports = set(catalogue.ports())
     for network in policy.networks.values():
         for moved in network.ports.values():
-            ports.update((port.transport, port.port) for port in moved)
+            ports.update((port.transport, port.number) for port in moved)
     services = [(proto, port) for proto in (TCP, UDP) for port in (*range(1, 1024), *_SERVICES)]
     return Guard.build(
         policy.network_table(),

@@ -26,7 +26,8 @@ def estimate(registers: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     empty = (table == 0).sum(axis=1)
     with np.errstate(divide="ignore"):
         linear = REGISTERS * np.log(REGISTERS / empty)
-    return np.where((raw <= 2.5 * REGISTERS) & (empty > 0), linear, raw)
+    counts: npt.NDArray[np.float64] = np.where((raw <= 2.5 * REGISTERS) & (empty > 0), linear, raw)
+    return counts
 
 
 def merge(registers: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

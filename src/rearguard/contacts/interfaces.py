@@ -72,14 +72,14 @@ class Rights:
     def of_device(self, proto: npt.NDArray[Any], port: npt.NDArray[Any], network: Index) -> Index:
         """The interface of a device that listens there; NONE: not a management interface."""
         kind = np.where(proto == PROTOCOL["tcp"], 0, 1)
-        found = self._by_port[kind, port]
+        found: Index = self._by_port[kind, port]
         for label, at_proto, at_port, interface in self._moved:
             found = np.where((network == label) & (proto == at_proto) & (port == at_port), interface, found)
         return found
 
     def ports(self) -> npt.NDArray[np.uint8]:
         """uint8[0 tcp | 1 udp, port]: 1 where a device listens for an interface in some network."""
-        table = (self._by_port != NONE).astype(np.uint8)
+        table: npt.NDArray[np.uint8] = (self._by_port != NONE).astype(np.uint8)
         for _, proto, port, _ in self._moved:
             table[0 if proto == PROTOCOL["tcp"] else 1, port] = 1
         return table

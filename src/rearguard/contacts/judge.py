@@ -107,6 +107,7 @@ class Judge:
         interface, session = self._interface(rows, server)
         allowed, by = self._authorised(rows, client, server, interface, session)
         certainty, target = _roles(rows)
+        target &= ~_to_many(rows)
         heard = (server >= 0) & self.heard[rows["observer"], np.maximum(server, 0)]
         columns: dict[str, Any] = {
             name: rows[name] for name in ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto")
@@ -174,7 +175,8 @@ class Judge:
     def _dark(self, rows: npt.NDArray[Any], heard: Mask) -> Mask:
         """Rule B6: an own IPv4 address that sent nothing where its network's traffic was seen unsampled."""
         v4 = (rows["server_hi"] == 0) & (rows["server_lo"] >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
-        return heard & v4 & (rows["sampling"] == 1) & ~np.isin(rows["server_lo"], self.senders)
+        dark: Mask = heard & v4 & (rows["sampling"] == 1) & ~np.isin(rows["server_lo"], self.senders)
+        return dark
 
 
 def _listener(interface: npt.NDArray[np.int32], device: Mask) -> npt.NDArray[np.int32]:
@@ -206,6 +208,16 @@ def _roles(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], Mask]:
     server_first = udp & (rows["first_s"] < rows["first_c"])
     target = (opened | (likely & ~listener_opened)) & ~server_first
     return certainty, target
+
+
+def _to_many(rows: npt.NDArray[Any]) -> Mask:
+    """Multicast and limited broadcast: a question to all on the link (SSDP, WSD), not a try at one device."""
+    hi, lo = rows["server_hi"], rows["server_lo"]
+    v4 = (hi == 0) & (lo >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
+    first = (lo >> np.uint64(24)) & np.uint64(0xFF)
+    v4_many = v4 & (((first >= 224) & (first < 240)) | (lo == np.uint64(V4_MAPPED | 0xFFFF_FFFF)))
+    many: Mask = v4_many | (hi >> np.uint64(56) == 0xFF)
+    return many
 
 
 def _outcome(rows: npt.NDArray[Any], heard: Mask) -> npt.NDArray[np.int32]:

@@ -165,7 +165,7 @@ def count_crowd(
         cell = cells[at]
         if cell.clients == 0:
             if used[0] * 2 >= cells.size:
-                return i
+                return int(i)
             used[0] += 1
             cell.port, cell.proto, cell.lane = port, one.proto, one.lane
             cell.network, cell.minute = labels[i], minute
@@ -179,4 +179,4 @@ def count_crowd(
         cell.bytes += one.bytes
         cell.first = min(cell.first, one.time)
         cell.last = max(cell.last, one.time)
-    return singles.size
+    return int(singles.size)

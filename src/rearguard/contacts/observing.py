@@ -34,7 +34,7 @@ def group_observers(
     groups = np.zeros(len(observers), dtype=np.uint32)
     count = 0
     for number, (source, name) in sorted(
-        enumerate(observers), key=lambda item: (sources[item[1][0]].first_seen or 0, item[0])
+        enumerate(observers), key=lambda item: (sources[item[1][0]].first_seen or 0, item[1])
     ):
         info = sources[source]
         rule = _rule(policy, info.uri, name)

@@ -38,7 +38,7 @@ def is_ours(hi: np.uint64, lo: np.uint64, guard: Guard) -> bool:
                 left = middle + 1
             else:
                 right = middle
-        return left > 0 and address <= guard.v4_end[left - 1]
+        return left > 0 and bool(address <= guard.v4_end[left - 1])
     left, right = 0, guard.v6_start_hi.size
     while left < right:
         middle = (left + right) >> 1
@@ -50,7 +50,7 @@ def is_ours(hi: np.uint64, lo: np.uint64, guard: Guard) -> bool:
     if left == 0:
         return False
     end = guard.v6_end_hi[left - 1]
-    return hi < end or (hi == end and lo <= guard.v6_end_lo[left - 1])
+    return bool(hi < end or (hi == end and lo <= guard.v6_end_lo[left - 1]))
 
 
 @kernel

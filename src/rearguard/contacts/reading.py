@@ -179,9 +179,7 @@ def _work(
 
 def _do(job: _Job, number: int, reducer: Reducer, observers: _Observers, stop: threading.Event) -> None:
     with open_source(job.uri, number=number, span=job.span) as source:
-        job.format = (
-            source.format if source.compression is None else f"{source.format} ({source.compression})"
-        )
+        job.format = source.format if not source.compression else f"{source.format} ({source.compression})"
         start = source.interfaces_digest
         numbers: npt.NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
         for chunk in source.chunks():

@@ -323,7 +323,7 @@ def reduce_contacts(
                     on_src, src_role = rows.flags[i] & ACK != 0 and rows.seq[i] == 0, 0
         if not (on_dst or on_src):
             continue
-        if out.single.size - out.count[SINGLES] < TOUCHES or out.full.size - out.count[FULL] < TOUCHES:
+        if out.single.size - out.used[SINGLES] < TOUCHES or out.full.size - out.used[FULL] < TOUCHES:
             return i
         lane = lanes[i]
         rec = source | rows.record[i]

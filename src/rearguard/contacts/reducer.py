@@ -96,7 +96,7 @@ class Reducer:
     _hosts_count: Any = None
     _place: Any = None
     _lanes: Any = None
-    _base: int | None = None
+    _base: int = -1
 
     def __post_init__(self) -> None:
         self._cache = new_cache(self.sizes.contacts)
@@ -113,7 +113,7 @@ class Reducer:
         rows, n = chunk.rows, chunk.n
         if n == 0:
             return
-        if self._base is None:
+        if self._base < 0:
             self._base = int(chunk.column("ts").min())
         self._set_lanes(chunk, observers)
         place_rows(rows, n, self.guard, self._place)
@@ -156,7 +156,7 @@ class Reducer:
             self._hand_out()
 
     def _hand_out(self) -> None:
-        count = self._out.count
+        count = self._out.used
         self.partials.singles.add(self._out.single[: count[SINGLES]])
         self.partials.contacts.add(self._out.full[: count[FULL]])
         count[:] = 0

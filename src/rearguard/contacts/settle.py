@@ -226,11 +226,11 @@ def _census(partials: Partials, groups: npt.NDArray[np.uint32], con: duckdb.Duck
     for first, last in _minute_ranges(partials.census):
         found = []
         for batch in partials.census.batches(8 * BATCH):
-            within = (batch["minute"] >= first) & (batch["minute"] <= last) & (batch["tries"] > 0)
-            batch = batch[within]
+            batch = batch[(batch["minute"] >= first) & (batch["minute"] <= last)]
             batch["observer"] = groups[batch["observer"]]
             found.append(fold_census(batch))
         cells = largest_census(fold_census(np.concatenate(found)))
+        cells = cells[cells["tries"] > 0]  # of merged cells: a partial without tries still counts packets
         columns = {name: cells[name] for name in _CENSUS_NUMBERS}
         table = to_arrow(columns)
         for name in ("sources", "targets"):

@@ -19,6 +19,8 @@ from rearguard.model.bits import (
     SEEN_ACK,
     SEEN_DATA,
     SEEN_DATAGRAM,
+    SEEN_ICMP_UNREACH,
+    SEEN_RST,
     SEEN_SYN,
     SEEN_SYNACK,
     TCP,
@@ -34,11 +36,11 @@ __all__ = [
     "CONVERSED",
     "LISTENER_OPENED",
     "OPENED",
-    "PAIR",
+    "REFUSED",
     "SLIM",
     "Rows",
-    "starts_of",
     "slim_contacts",
+    "starts_of",
 ]
 
 Rows = npt.NDArray[Any]
@@ -52,13 +54,15 @@ SLIM = np.dtype(
         ("first", "i8"),
         ("last", "i8"),
         ("tries", "u8"),
-        ("tool", "u8"),
+        ("survey", "u4"),
+        ("worm", "u4"),
         ("port", "u2"),
         ("proto", "u1"),
         ("bits", "u1"),
     ]
 )
-"""``first`` and ``last`` are times of the client's packets; ``tool`` counts SYNs with a scanner's fingerprint."""
+"""``first`` and ``last`` are times of the client's packets; ``survey`` and ``worm`` count
+SYNs with the fingerprint of a survey tool (ZMap, masscan) and of Mirai."""
 
 CLIENT_SENT = 1
 ANSWERED = 2
@@ -71,11 +75,12 @@ LISTENER_OPENED = 16
 """A handshake says that the "server" was a client for once (rule A3)."""
 _CLIENT_DATA = 32
 _SERVER_DATA = 64
+REFUSED = 128
+"""A reset or an ICMP error came back."""
 CONVERSED = _CLIENT_DATA | _SERVER_DATA
 """Payload both ways, when both bits are set."""
 
-PAIR = ("client_hi", "client_lo", "server_hi", "server_lo")
-_KEY = (*PAIR, "port", "proto")
+_KEY = ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto")
 
 
 def slim_contacts(partials: Partials) -> Iterator[Rows]:
@@ -110,7 +115,7 @@ def _folded(singles: Rows, full: Rows) -> Rows:
         out["first"] = np.minimum.reduceat(rows["first"], starts)
         out["last"] = np.maximum.reduceat(rows["last"], starts)
         out["bits"] = np.bitwise_or.reduceat(rows["bits"], starts)
-        for name in ("tries", "tool"):
+        for name in ("tries", "survey", "worm"):
             out[name] = np.maximum.reduceat(rows[name], starts)
     return out
 
@@ -121,7 +126,8 @@ def _of_singles(singles: Rows) -> Rows:
         rows[name] = singles[name]
     rows["first"] = rows["last"] = singles["time"]
     rows["tries"] = 1
-    rows["tool"] = singles["bits"] & (BIT_MIRAI | BIT_ZMAP | BIT_MASSCAN) > 0
+    rows["survey"] = singles["bits"] & (BIT_ZMAP | BIT_MASSCAN) > 0
+    rows["worm"] = singles["bits"] & BIT_MIRAI > 0
     rows["bits"] = CLIENT_SENT | np.where(singles["proto"] == TCP, OPENED, 0)
     rows["bits"] |= np.where(singles["payload"] > 0, _CLIENT_DATA, 0).astype(np.uint8)
     return rows
@@ -133,12 +139,14 @@ def _of_full(full: Rows) -> Rows:
         rows[name] = full[name]
     rows["first"] = np.where(full["first_c"] == NEVER_FIRST, full["first_s"], full["first_c"])
     rows["last"] = np.where(full["last_c"] == NEVER_LAST, full["last_s"], full["last_c"])
-    rows["tool"] = np.maximum(np.maximum(full["fp_mirai"], full["fp_zmap"]), full["fp_masscan"])
+    rows["survey"] = np.maximum(full["fp_zmap"], full["fp_masscan"])
+    rows["worm"] = full["fp_mirai"]
     seen_c, seen_s, tcp = full["seen_c"], full["seen_s"], full["proto"] == TCP
     wrong_way = (seen_s & SEEN_SYN > 0) | (seen_c & SEEN_SYNACK > 0)
     for bit, holds in (
         (CLIENT_SENT, full["packets_c"] > 0),
         (ANSWERED, seen_s & np.where(tcp, SEEN_SYNACK, SEEN_DATAGRAM) > 0),
+        (REFUSED, seen_s & (SEEN_RST | SEEN_ICMP_UNREACH) > 0),
         (CLIENT_WENT_ON, tcp & (seen_c & (SEEN_ACK | SEEN_DATA) > 0)),
         (OPENED, full["role"] & ROLE_HANDSHAKE > 0),
         (LISTENER_OPENED, wrong_way & (full["role"] & ROLE_HANDSHAKE == 0)),

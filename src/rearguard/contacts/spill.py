@@ -173,7 +173,7 @@ def _scratch(folder: Path) -> IO[bytes]:
 
 
 def _write(file: IO[bytes], rows: npt.NDArray[Any]) -> None:
-    view = memoryview(np.ascontiguousarray(rows)).cast("B")
+    view = memoryview(np.ascontiguousarray(rows).view(np.uint8).data).cast("B")
     try:
         while len(view):
             view = view[file.write(view) :]

@@ -68,9 +68,7 @@ SWEPT, OUTWARD, LOCAL, MANAGED, OTHER = range(5)
 _WEB = frozenset({80, 81, 443, 1883, 5000, 8000, 8080, 8443, 8883})
 """Management ports that ordinary clients use toward the Internet all the time."""
 
-_PAIR = np.dtype(
-    [("client", "u8"), ("server", "u8"), ("hint", "u1"), ("alive", "u1"), ("weight", "i8")]
-)
+_PAIR = np.dtype([("client", "u8"), ("server", "u8"), ("hint", "u1"), ("alive", "u1"), ("weight", "i8")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,7 @@ def _groups(
 ) -> Iterable[npt.NDArray[np.intp]]:
     """Indices of the groups that have at least SWEEP rows."""
     starts = starts_of(rows[order], names)
-    ends = np.append(starts[1:], len(order))
+    ends = np.append(starts, len(order))[1:]
     large = ends - starts >= SWEEP
     return [order[a:b] for a, b in zip(starts[large].tolist(), ends[large].tolist(), strict=True)]
 
@@ -176,7 +174,9 @@ def _summed(pairs: Rows) -> Rows:
         out["weight"] = np.add.reduceat(pairs["weight"], starts)
         out["alive"] = np.maximum.reduceat(pairs["alive"], starts)
     if len(out) > PAIRS:
-        hashed = (out["client"] * np.uint64(0x9E3779B97F4A7C15)) ^ (out["server"] * np.uint64(0xC2B2AE3D27D4EB4F))
+        hashed = (out["client"] * np.uint64(0x9E3779B97F4A7C15)) ^ (
+            out["server"] * np.uint64(0xC2B2AE3D27D4EB4F)
+        )
         hashed ^= hashed >> np.uint64(29)
         hashed *= np.uint64(0xBF58476D1CE4E5B9)
         out = out[np.sort(np.argsort(hashed, kind="stable")[:PAIRS])]
@@ -215,7 +215,9 @@ def _decide(pairs: Rows, senders: Units) -> Suggested:
             chosen.setdefault(int(unit), 1)
     outside = units[~ours & (units != NO_UNIT) & ~np.isin(units, np.array(list(chosen), dtype=np.uint64))]
     prefixes, left_out = merge_units(chosen, outside, PREFIXES)
-    return Suggested(prefixes, _told(chosen, units, ours, at_c, at_s, votes_c, reason), left_out, len(outside))
+    return Suggested(
+        prefixes, _told(chosen, units, ours, at_c, at_s, votes_c, reason), left_out, len(outside)
+    )
 
 
 def _private(pairs: Rows) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

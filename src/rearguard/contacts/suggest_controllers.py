@@ -1,10 +1,10 @@
 """Who behaves like a controller or a surveyor: candidates for a policy, never permits (rule B2).
 
-A controller is told from a worm by what it knows: it calls devices that exist and listen, so nearly all of its
-calls are answered and most of them carry payload both ways, again and again, and it leaves no fingerprint of a
-scanning tool. All of this a patient attacker can imitate; that is why a candidate is always marked unsure.
-Where devices open sessions (``sessions_at``) is proposed from the ports that only controllers have; a session
-on the web ports looks like browsing.
+A controller is told from a worm by what it knows: it calls devices that exist, so nearly all of its calls come
+back, answered or refused; it has something to say, so what is answered carries payload both ways; and it
+leaves no fingerprint of a scanning tool. All of this a patient attacker can imitate; that is why a candidate
+is always marked unsure. Where devices open sessions (``sessions_at``) is proposed from the ports that only
+controllers have; a session on the web ports looks like browsing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rearguard.contacts.slim import (
     CONVERSED,
     LISTENER_OPENED,
     OPENED,
+    REFUSED,
     Rows,
     slim_contacts,
     starts_of,
@@ -37,10 +38,10 @@ __all__ = ["Candidate", "Candidates", "suggest_controllers"]
 
 DEVICES = 3
 """Devices that must have been called, or must have called; fewer is nobody's behaviour."""
-ANSWER_RATE = 0.8
-"""Part of the called devices that answered. A worm on an open fleet may reach it, one among dark addresses not."""
-TALK_RATE = 0.5
-"""Part of the called devices with payload both ways."""
+REACHED_RATE = 0.8
+"""Part of the called devices that answered or refused. Who tries dark addresses does not reach it."""
+TALK_RATE = 0.75
+"""Of those that answered, the part with payload both ways. Who only looks for open ports does not reach it."""
 REACH = 0.5
 """A surveyor's part of our addresses that anybody tried on its port."""
 LISTED = 20
@@ -56,6 +57,7 @@ class Candidate:
     port: int
     devices: int
     answered: int
+    refused: int
     conversed: int
     tries: int
     first: int
@@ -96,27 +98,29 @@ def suggest_controllers(partials: Partials, own: PrefixSet, catalogue: Catalogue
     called = np.concatenate(calls)
     opened_by = np.concatenate(sessions)
     servers = _candidates(opened_by, "server", table)
-    at = tuple(one for one in servers if one.devices >= DEVICES and one.conversed >= TALK_RATE * one.devices)
+    at = tuple(one for one in servers if one.devices >= DEVICES and one.conversed >= TALK_RATE * one.answered)
     back = _calls_back(opened_by, at)
     callers = _candidates(called, "client", table, back)
-    tools = _tools(called)
+    surveys, worms = _marked(called, "survey"), _marked(called, "worm")
     tried = _tried(called)
     return Candidates(
-        _best(one for one in callers if _like_controller(one) and _key(one) not in tools),
+        _best(one for one in callers if _like_controller(one) and _key(one) not in surveys | worms),
         _best(at),
         _best(
             one
             for one in callers
-            if _key(one) in tools and one.devices >= REACH * tried[one.transport, one.port] and not one.inside
+            if _key(one) in surveys - worms
+            and one.devices >= REACH * tried[one.transport, one.port]
+            and not one.inside
         ),
     )
 
 
 def _like_controller(one: Candidate) -> bool:
     return (
-        one.devices >= DEVICES
-        and one.answered >= ANSWER_RATE * one.devices
-        and one.conversed >= TALK_RATE * one.devices
+        one.answered >= DEVICES
+        and one.answered + one.refused >= REACHED_RATE * one.devices
+        and one.conversed >= TALK_RATE * one.answered
     )
 
 
@@ -137,7 +141,8 @@ def _candidates(
     rows = rows[np.lexsort(tuple(rows[name] for name in reversed(names)))]
     starts = starts_of(rows, names)
     found = []
-    for a, b in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+    ends = np.append(starts, len(rows))[1:]
+    for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
         if b - a < DEVICES:
             continue
         part = rows[a:b]
@@ -149,6 +154,7 @@ def _candidates(
                 int(part["port"][0]),
                 b - a,
                 int((part["bits"] & ANSWERED > 0).sum()),
+                int((part["bits"] & (REFUSED | ANSWERED) == REFUSED).sum()),
                 int((part["bits"] & CONVERSED == CONVERSED).sum()),
                 int(part["tries"].sum()),
                 int(part["first"].min()),
@@ -175,23 +181,23 @@ def _calls_back(sessions: Rows, servers: tuple[Candidate, ...]) -> dict[tuple[in
 def _called_back(calls: Rows, back: dict[tuple[int, int], int]) -> int:
     if not back:
         return 0
-    devices = zip(calls["server_hi"].tolist(), calls["server_lo"].tolist(), calls["first"].tolist(), strict=True)
+    devices = zip(
+        calls["server_hi"].tolist(), calls["server_lo"].tolist(), calls["first"].tolist(), strict=True
+    )
     return sum(back.get((hi, lo), -1) > first for hi, lo, first in devices)
 
 
-def _tools(calls: Rows) -> set[tuple[Address, str, int]]:
-    """Clients most of whose SYNs toward a port carry the fingerprint of a scanning tool."""
+def _marked(calls: Rows, tool: str) -> set[tuple[Address, str, int]]:
+    """Clients most of whose SYNs toward a port carry this kind of fingerprint."""
     names = ("client_hi", "client_lo", "proto", "port")
     rows = calls[np.lexsort(tuple(calls[name] for name in reversed(names)))]
     starts = starts_of(rows, names)
     if not len(rows):
         return set()
-    tool, tries = np.add.reduceat(rows["tool"], starts), np.add.reduceat(rows["tries"], starts)
-    marked = rows[starts][(2 * tool >= tries) & (tool >= DEVICES)]
-    return {
-        (from_halves(int(one["client_hi"]), int(one["client_lo"])), _transport(int(one["proto"])), int(one["port"]))
-        for one in marked
-    }
+    found = np.add.reduceat(rows[tool].astype(np.uint64), starts)
+    tries = np.add.reduceat(rows["tries"], starts)
+    marked = rows[starts][(2 * found >= tries) & (found >= DEVICES)]
+    return {(_address(one), _transport(int(one["proto"])), int(one["port"])) for one in marked}
 
 
 def _tried(calls: Rows) -> dict[tuple[str, int], int]:
@@ -205,6 +211,10 @@ def _tried(calls: Rows) -> dict[tuple[str, int], int]:
         (_transport(int(one["proto"])), int(one["port"])): int(count)
         for one, count in zip(distinct[starts], counts, strict=True)
     }
+
+
+def _address(row: Any) -> Address:
+    return from_halves(int(row["client_hi"]), int(row["client_lo"]))
 
 
 def _transport(proto: int) -> str:

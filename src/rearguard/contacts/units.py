@@ -50,7 +50,8 @@ _PRIVATE = tuple(
         "fe80::/10",  # RFC 4291, link-local
     )
 )
-_LINK_LOCAL = {4: ipaddress.ip_network("169.254.0.0/16"), 6: ipaddress.ip_network("fe80::/64")}
+_WHOLE = tuple(ipaddress.ip_network(text) for text in ("127.0.0.0/8", "169.254.0.0/16", "fe80::/64"))
+"""Proposed as a whole, however little of them was seen."""
 
 
 def unit_of(hi: npt.NDArray[Any], lo: npt.NDArray[Any]) -> Units:
@@ -155,6 +156,8 @@ def _network(number: int, length: int, version: int) -> Network:
     kind = ipaddress.IPv4Network if version == 4 else ipaddress.IPv6Network
     bits = 32 if version == 4 else 128
     network = kind((number << (bits - length), length))
-    link = _LINK_LOCAL[version]
-    inside = network[0] in link or (version == 6 and network[0] == link[0])
-    return link if inside else network
+    return next((whole for whole in _WHOLE if whole.version == version and _holds(whole, network)), network)
+
+
+def _holds(whole: Network, network: Network) -> bool:
+    return network[0] in whole or network[0] == whole[0]

@@ -206,7 +206,7 @@ def is_shared(policy: Policy, network: str) -> bool:
 
 def _confidence(portrait: Portrait, excess: float) -> float:
     """0.9 at the threshold; doubt halves with each further threshold's worth and when nothing answered."""
-    doubt = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
+    doubt: float = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
     if portrait.answered == 0:
         doubt *= 0.5
     return min(wording.CEILING, 1 - doubt)

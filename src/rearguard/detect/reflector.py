@@ -1,9 +1,9 @@
 """``reflector``: a device of ours whose UDP service is made to answer somebody who never asked (rule B4).
 
 The sender of a datagram is not proven, so whoever seems to ask a service that answers more than it is asked is
-held to be the victim: role ``victim`` among the peers, never an attacker. Requests are added up by device and by
-the victim's /24 (IPv6: /48), because attacks are spread over a victim's network. A survey that asks each device once
-stays below ``reflector_min_packets``.
+held to be the victim: role ``victim`` among the peers, never an attacker. Requests are added up by device and
+by the victim's /24 (IPv6: /48), because attacks are spread over a victim's network. A survey that asks each
+device once stays below ``reflector_min_packets``.
 """
 
 from __future__ import annotations

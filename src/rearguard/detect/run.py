@@ -68,6 +68,7 @@ def run_windows(views: list[View], policy: Policy, catalogue: Catalogue) -> Resu
             concluded=tuple(findings),
         )
         conclusion = detector.conclude(state, context)
+        state = None  # before the next detector takes its facts
         findings.extend(conclusion.findings)
         told.extend(conclusion.approximations)
         if conclusion.omitted:

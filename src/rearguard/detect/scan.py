@@ -251,7 +251,7 @@ def _details(portrait: Portrait, needs: int) -> dict[str, Any]:
 def _confidence(portrait: Portrait, excess: float) -> float:
     """0.9 at the threshold; doubt halves with each further threshold's worth, with dark addresses (rule B6) and
     is a tenth with a fingerprint."""
-    doubt = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
+    doubt: float = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
     if portrait.dark:
         doubt *= 0.5
     if portrait.fingerprints:

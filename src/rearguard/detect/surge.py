@@ -1,8 +1,8 @@
 """``port-surge``: many networks suddenly try one port (rule B13), as in the first hours of a worm.
 
-The census is the only thing that is looked at for *whether* (see :mod:`rearguard.detect.surge_test`); the contacts
-then tell *what* it is: a survey by few networks, a flood of few targets, or a distributed outbreak; whether the
-sources listen on that port themselves, as the victims of a worm do; and whether our devices answer.
+The census alone decides *whether* it is one (see :mod:`rearguard.detect.surge_statistics`); the contacts then tell
+*what* it is: a survey by few networks, a flood of few targets, or a distributed outbreak; whether the sources
+listen on that port themselves, as the victims of a worm do; and whether our devices answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows, transport
 from rearguard.detect.shape import Conclusion, Context, State, append, read
 from rearguard.detect.surge_series import build, split_key
-from rearguard.detect.surge_test import Alarm, Budget, alarms, diurnal_shape
+from rearguard.detect.surge_statistics import Alarm, Budget, alarms, diurnal_shape
 from rearguard.detect.touches import fill, fold_touches, prepare
 from rearguard.model.bits import TRANSIT
 from rearguard.model.finding import Finding, Kind, Peers, Severity, Subject

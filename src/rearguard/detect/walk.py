@@ -118,7 +118,7 @@ WITH tried AS (
 ),
 busy AS (
     SELECT source_hi, source_lo, way FROM tried GROUP BY ALL
-    HAVING count(*) >= (SELECT min(in_ports) FROM required) AND count(DISTINCT port::UINTEGER * 256 + proto) >= (SELECT min(in_ports) FROM required)
+    HAVING count(DISTINCT port::UINTEGER * 256 + proto) >= (SELECT min(in_ports) FROM required)
 ),
 firsts AS (
     SELECT

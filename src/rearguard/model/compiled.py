@@ -18,7 +18,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import shutil
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +33,9 @@ import numpy.typing as npt
 __all__ = ["Buffer", "be16", "be32", "be64", "inlined", "kernel", "le16", "le32", "load", "u8", "wide"]
 
 Buffer = npt.NDArray[np.uint8]
+KEPT = 7 * 86_400
+"""Seconds for which machine code of an earlier version is kept."""
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -53,12 +58,21 @@ def cache_folder(room: Path) -> Path | None:
         state.update(f"{file}\0{info.st_size}\0{info.st_mtime_ns}\0".encode())
     folder = Path(parent) / f"{room.name}-{state.hexdigest()[:16]}"
     try:
+        if not folder.exists():
+            _forget(Path(parent), room.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         info = folder.stat()
         private = info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     except OSError:
         return None
     return folder if private and os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _forget(parent: Path, room: str) -> None:
+    """Remove machine code of earlier states of a room that nobody has added to for a while."""
+    for old in parent.glob(f"{room}-{'[0-9a-f]' * 16}"):
+        if time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _compiled(function: F, *, boundscheck: bool, forceinline: bool) -> F:

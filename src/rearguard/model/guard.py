@@ -72,7 +72,10 @@ class Guard(NamedTuple):
             _pages(v4_start, v4_end),
             v4_start,
             v4_end,
-            *(getattr(own, name)[~is_v4].copy() for name in ("starts_hi", "starts_lo", "ends_hi", "ends_lo")),
+            own.starts_hi[~is_v4],
+            own.starts_lo[~is_v4],
+            own.ends_hi[~is_v4],
+            own.ends_lo[~is_v4],
             ports[TCP],
             ports[UDP],
         )

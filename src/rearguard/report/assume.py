@@ -68,10 +68,14 @@ def notes(found: Suggested) -> tuple[str, ...]:
         "to start from",
     ]
     if found.left_out:
-        told.append(f"{found.left_out} more prefixes looked like yours and were left out: the list is limited")
+        told.append(
+            f"{found.left_out} more prefixes looked like yours and were left out: the list is limited"
+        )
     return tuple(told)
 
 
 def _why(found: Suggested) -> str:
-    blocks = [f"{REASONS[name]} ({count} of their /24 or /48 blocks)" for name, count in found.reasons.items()]
+    blocks = [
+        f"{REASONS[name]} ({count} of their /24 or /48 blocks)" for name, count in found.reasons.items()
+    ]
     return "; ".join(blocks)

@@ -16,10 +16,12 @@ from rearguard.contacts.observing import group_observers
 from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import View
+from rearguard.contacts.warming import sample_pcap, sample_pcapng
 from rearguard.detect import run as detect
 from rearguard.model.errors import UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
 from rearguard.report.analysis import Analysis, ContactCounts, InterfaceLine, SamplingLine
+from rearguard.report.progress import Silent
 from rearguard.sources import expand
 from rearguard.sources.inputs import STDIN
 
@@ -61,7 +63,7 @@ def analyze(
     base = load_policy(policy_file, catalogue) if policy_file else None
     policy = policy_from_flags(networks, controllers, drops, base, catalogue)
     uris = expand(paths)
-    notes: list[str] = [str(notice) for notice in policy.warnings]
+    notes = [str(notice) for notice in policy.warnings] if policy.networks else []
     clock("policy")
     scratch = tempfile.TemporaryDirectory(prefix="rearguard-")
     folder = Path(scratch.name)
@@ -100,11 +102,20 @@ def analyze(
 
 
 def warm() -> None:
-    """Compile all kernels by running them over an empty capture and one packet of each kind."""
-    from rearguard.contacts.warming import warm_kernels
-
+    """Compile all kernels by analysing a tiny capture of each container format."""
     with tempfile.TemporaryDirectory(prefix="rearguard-") as folder:
-        warm_kernels(Path(folder))
+        for name, content in (("warm.pcap", sample_pcap()), ("warm.pcapng", sample_pcapng())):
+            file = Path(folder) / name
+            file.write_bytes(content)
+            analyze(
+                [str(file)],
+                policy_file=None,
+                networks=["198.51.100.0/24"],
+                controllers=[],
+                drops=[],
+                workers=1,
+                progress=Silent(),
+            )
 
 
 def _assumed(
@@ -196,8 +207,18 @@ def _overview(con: duckdb.DuckDBPyConnection) -> tuple[ContactCounts, tuple[Inte
         by_right[authorised] += contacts
         by_outcome[outcome] += contacts
     lines = tuple(
-        InterfaceLine(*row[:6], {name: n for name, n in zip(_OUTCOMES, row[6:], strict=True) if n})
-        for row in con.execute(_LINES_SQL).fetchall()
+        InterfaceLine(
+            interface,
+            direction,
+            remotes,
+            devices,
+            contacts,
+            tries,
+            {name: n for name, n in zip(_OUTCOMES, outcomes, strict=True) if n},
+        )
+        for interface, direction, remotes, devices, contacts, tries, *outcomes in con.execute(
+            _LINES_SQL
+        ).fetchall()
     )
     counts = ContactCounts(
         sum(by_right.values()),

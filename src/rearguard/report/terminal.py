@@ -147,7 +147,7 @@ def _findings(findings: list[Finding], width: int) -> Iterator[RenderableType]:
 def _chosen(findings: list[Finding]) -> list[Finding]:
     """The worst ones, of each sort a few: a hundred single probes shall not hide what stands behind them."""
     sorts: Counter[tuple[str, ...]] = Counter()
-    chosen = []
+    chosen: list[Finding] = []
     for item in findings:
         sort = (item.severity, item.kind, item.interface or "", item.direction)
         sorts[sort] += 1

@@ -22,6 +22,7 @@ MOST_FINDINGS = 200
 
 MOST_EVIDENCE = 20
 MOST_MINOR = 500
+MOST_NAMES = 5  # of one list within a sentence
 MOST_DEVICES = 1000
 LONGEST = 1000  # characters of one string
 CAPTURES = frozenset({"pcap", "pcapng"})
@@ -138,9 +139,15 @@ def _known(item: Finding) -> str:
         "Mechanism": item.mechanisms,
         "Like": item.incidents,
         "Recommended": item.recommendations,
-        "Peers, for example": item.peers.sample[:5],
+        "Peers, for example": item.peers.sample[:MOST_NAMES],
     }
-    return " ".join(f"{name}: {', '.join(values)}." for name, values in named.items() if values)
+    return " ".join(f"{name}: {_some(values)}." for name, values in named.items() if values)
+
+
+def _some(values: tuple[str, ...]) -> str:
+    """The first few; a well-known interface has failed in a dozen incidents."""
+    more = len(values) - MOST_NAMES
+    return ", ".join(values[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _evidence(row: Evidence, source_format: str) -> dict[str, str]:

@@ -118,10 +118,10 @@ class _Gunzip:
 def _members(feed: Callable[[int], bytes], make: Callable[[], _Decompressor]) -> Callable[[], bytes]:
     """A function that gives the next unpacked block, b"" at the end; members may follow each other."""
     state = make()
-    begun = False
+    begun = stalled = False
 
     def more() -> bytes:
-        nonlocal state, begun
+        nonlocal state, begun, stalled
         while True:
             data = b""
             if state.eof:
@@ -129,7 +129,7 @@ def _members(feed: Callable[[int], bytes], make: Callable[[], _Decompressor]) ->
                 if not data:
                     return b""
                 state, begun = make(), False
-            elif state.needs_input:
+            elif state.needs_input or stalled:
                 data = feed(INPUT)
                 if not data:
                     if begun:
@@ -137,6 +137,7 @@ def _members(feed: Callable[[int], bytes], make: Callable[[], _Decompressor]) ->
                     return b""
             begun = True
             out = state.decompress(data, BLOCK)
+            stalled = not out
             if out:
                 return out
 

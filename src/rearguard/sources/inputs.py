@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from rearguard.model.errors import InputError, Place
@@ -15,6 +13,7 @@ from rearguard.sources.compression import Plain, Unpacked, compression_of
 __all__ = ["STDIN", "Input", "Progress", "open_input"]
 
 STDIN = "-"
+FILE_OF_STDIN = 0
 LONGEST_MAGIC = 6
 
 
@@ -78,16 +77,18 @@ class Input:
 
 def open_input(uri: str) -> Input:
     """Open a path, or standard input for "-". Raises InputError for what cannot be opened."""
-    if uri == STDIN:
-        return Input(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0), None)
-    path = Path(uri)
     try:
-        raw = path.open("rb", buffering=0)
-        info = os.fstat(raw.fileno())
+        descriptor = os.dup(FILE_OF_STDIN) if uri == STDIN else os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
+        raw = os.fdopen(descriptor, "rb", buffering=0)
+        try:
+            info = os.fstat(descriptor)
+            return Input(raw, info.st_size if stat.S_ISREG(info.st_mode) else None)
+        except OSError:
+            raw.close()
+            raise
     except OSError as error:
         raise InputError(
             f"cannot be opened: {error.strerror or error}",
             remedy="check the path and the permissions",
-            place=Place(file=uri),
+            place=Place(file="standard input" if uri == STDIN else uri),
         ) from error
-    return Input(raw, info.st_size if stat.S_ISREG(info.st_mode) else None)

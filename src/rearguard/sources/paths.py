@@ -84,7 +84,9 @@ def _is_capture(file: Path) -> bool:
 
 
 def first_time(uri: str) -> int | None:
-    """The time of the first packet, ns; None where there is none to be read."""
+    """The time of the first packet, ns; None where there is none, or where looking would take it (a pipe)."""
+    if not Path(uri).is_file():
+        return None
     try:
         with open_source(uri, window=PEEK) as source:
             return source.first_time()
@@ -93,10 +95,10 @@ def first_time(uri: str) -> int | None:
 
 
 def order(uris: Sequence[str]) -> list[str]:
-    """The same inputs by the time of their first packet; those without one, and standard input, come last."""
+    """The same inputs by the time of their first packet; those without one, and pipes, come last."""
 
     def key(uri: str) -> tuple[bool, int]:
-        time = None if uri == STDIN else first_time(uri)
+        time = first_time(uri)
         return time is None, time or 0
 
     return sorted(uris, key=key) if len(uris) > 1 else list(uris)

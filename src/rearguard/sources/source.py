@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 
 from rearguard.model.chunk import Chunk
 from rearguard.sources.decode import decode_frames
@@ -59,10 +60,10 @@ class Tally:
     records: int = 0
     rows: int = 0
     bytes: int = 0
-    """Bytes of the (decompressed) stream."""
+    """Bytes of the (decompressed) stream, up to the present place."""
     skipped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
     first: int | None = None
-    """Earliest time of a record, ns."""
+    """Earliest time of a row, ns; rows without a time (simple packet blocks of pcapng) do not count."""
     last: int | None = None
     damaged: str | None = None
     """Why reading ended before the end, in one sentence."""
@@ -86,6 +87,7 @@ class Source:
         self._inflow = inflow
         self._window = window
         self._state = state
+        self._start = 0
         self._limit = FAR
         self._skipped = np.zeros(len(REASONS), np.int64)
         self._frames = new_frames()
@@ -128,7 +130,7 @@ class Source:
                 if chunk.n:
                     yield chunk
             window.pos = pos
-            self.tally.bytes = window.total
+            self.tally.bytes = window.offset - self._start
             if status == FULL:
                 continue
             if status == MORE:
@@ -150,12 +152,19 @@ class Source:
         chunk.n = decode_frames(chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, self._skipped)
         tally.records += n
         tally.rows += chunk.n
-        times = self._frames.ts[:n]
-        first, last = int(times.min()), int(times.max())
-        tally.first = first if tally.first is None else min(tally.first, first)
-        tally.last = last if tally.last is None else max(tally.last, last)
         self._count()
+        self._span_of_time(chunk.rows.ts[: chunk.n])
         return chunk
+
+    def _span_of_time(self, times: npt.NDArray[np.int64]) -> None:
+        tally = self.tally
+        if not times.all():
+            # 0 is what a simple packet block without a time got.
+            times = times[times != 0]
+        if times.size:
+            first, last = int(times.min()), int(times.max())
+            tally.first = first if tally.first is None else min(tally.first, first)
+            tally.last = last if tally.last is None else max(tally.last, last)
 
     def _count(self) -> None:
         for reason, count in zip(REASONS, self._skipped.tolist(), strict=True):
@@ -182,7 +191,7 @@ class Source:
 
     def _end(self) -> None:
         """The stream is over; what is left in the window is the beginning of a record that is not whole."""
-        self.tally.bytes = self._window.total
+        self.tally.bytes = self._window.base + self._window.end - self._start
         broken = self._inflow.damaged
         if self._window.end > self._window.pos:
             self._skipped[TRUNCATED_RECORD] += 1
@@ -201,6 +210,7 @@ class Source:
         self.first_time()
         self._limit = span.end
         if span.start > self._window.offset:
+            self._start = span.start
             self._inflow.seek(span.start)
             self._window = Window(self._inflow, base=span.start)
 

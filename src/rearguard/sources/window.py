@@ -25,8 +25,6 @@ class Window:
         self.buffer: Buffer = np.zeros(size, np.uint8)
         self.pos = 0
         self.end = 0
-        self.total = 0
-        """Bytes read from the inflow so far."""
 
     @property
     def offset(self) -> int:
@@ -53,7 +51,6 @@ class Window:
             if n == 0:
                 break
             self.end += n
-            self.total += n
         return self.end >= need
 
     def take(self, size: int) -> bytes:

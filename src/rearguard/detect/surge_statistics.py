@@ -1,9 +1,9 @@
 """The test behind ``port-surge``: is this number of source networks more than the port's own past explains?
 
-**Baseline.** A window is compared with the windows of the same port before it, at most a week, without those that
-alarmed and without the last two hours (at most half of what there is): nothing is learned from an attack, slow growth
-is not learned as it grows, and a live run and a file conclude the same. Level and spread are the median and the
-quartiles; of quiet ports, whose median is 0, mean and variance of the lower nine tenths.
+**Baseline.** A window is compared with the windows of the same port before it, at most a week, without those
+that alarmed and without the last two hours (at most half of what there is): nothing is learned from an attack,
+slow growth is not learned as it grows, and a live run and a file conclude the same. Level and spread are the
+median and the quartiles; of quiet ports, whose median is 0, mean and variance of the lower nine tenths.
 
 **Day and night.** All ports breathe together. With two days of history, one shape over 24 hours is taken as the
 median over busy ports of (hour / level) and then over days, and each port keeps only its level. With less, the
@@ -146,7 +146,7 @@ def diurnal_shape(hourly: Series) -> Floats | None:
     hours = hourly.last - hourly.first + 1
     if hours * 60 < LONG:
         return None
-    keys, begins, ends = hourly.ranges()
+    _, begins, ends = hourly.ranges()
     relative = []
     for begin, end in zip(begins, ends, strict=True):
         dense = np.zeros(hours)
