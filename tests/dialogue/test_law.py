@@ -168,3 +168,15 @@ def test_a_flood_between_request_and_answer_evicts_and_loses_nothing(order: str)
     worked = [dialogue for dialogue in found if dialogue.server]
     assert len(found) == 3001
     assert [(d.client.data, d.server.data) for d in worked] == [(request.payload, answer.payload)]
+
+
+def test_late_packets_of_an_earlier_spell_do_not_spend_the_budget_of_the_present_one() -> None:
+    begin = Packet(ts=2 * SPELL, seq=1000, ack=5000, payload=b"hello")
+    old = [
+        begin.back(ts=SPELL + i, seq=3_000_000_000, ack=2_000_000_000, payload=b"o" * HEAD) for i in range(5)
+    ]
+    answer = begin.back(ts=2 * SPELL + 9, seq=5000, ack=1005, payload=b"answer")
+    packets = numbered([begin, *old, answer])
+    found = run([[packets]], head=HEAD, limits=TINY)
+    assert found == run([[packets[1:]], [packets[:1]]], head=HEAD, limits=TINY)
+    assert [d.server.data for d in found if d.client] == [b"answer"]

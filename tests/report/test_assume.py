@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rearguard.catalogue import load
-from rearguard.cli import run
 from rearguard.contacts.suggest import Suggested
 from rearguard.policy import policy_from_flags
 from rearguard.report.assume import REASONS, assume_networks, notes
@@ -18,10 +19,15 @@ from tests.contacts_suggest.capture import Packet, write
 SWEEP = [Packet("203.0.113.7", 50000, f"198.51.100.{n}", 7547) for n in range(1, 60)]
 
 
-def analyzed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
-    assert run(["analyze", "--json", *arguments]) == 0
-    told = capsys.readouterr()
-    return json.loads(told.out), told.err
+MAIN = "from rearguard.cli import main; main()"
+
+
+def analyzed(uri: str) -> tuple[dict[str, Any], str]:
+    """findings.json and the messages of an analysis without any flag."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "analyze", "--json", uri], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout), done.stderr
 
 
 def test_the_assumed_policy_has_networks_and_nothing_else(tmp_path: Path) -> None:
@@ -45,11 +51,9 @@ def test_controllers_that_were_given_stay(tmp_path: Path) -> None:
     assert policy.controllers == given.controllers
 
 
-def test_nothing_decidable_is_said_and_everything_is_transit(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_decidable_is_said_and_everything_is_transit(tmp_path: Path) -> None:
     name = [Packet("198.51.100.3", 50000, "203.0.113.53", 53, None, b"query")]
-    report, told = analyzed([write(tmp_path / "t.pcap", name)], capsys)
+    report, told = analyzed(write(tmp_path / "t.pcap", name))
     assert report["policy"]["assumed"] is True
     assert "NONE COULD BE TOLD" in told
     assert "--network" in told
@@ -64,20 +68,17 @@ def test_every_reason_has_words_and_what_was_left_out_is_told() -> None:
     assert any(note.startswith("5 more prefixes") for note in told)
 
 
-def test_a_sweep_is_an_inbound_scan_without_any_flag(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report, told = analyzed([write(tmp_path / "t.pcap", SWEEP)], capsys)
+def test_a_sweep_is_an_inbound_scan_without_any_flag(tmp_path: Path) -> None:
+    report, told = analyzed(write(tmp_path / "t.pcap", SWEEP))
     (scan,) = [finding for finding in report["findings"] if finding["kind"] == "scan"]
     assert (scan["subject"]["address"], scan["direction"]) == ("203.0.113.7", "inbound")
     assert "ASSUMED TO BE YOURS: 198.51.100.0/24" in told
 
 
-def test_standard_input_without_networks_is_an_error_with_a_remedy(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run(["analyze", "-"]) == 2
-    told = capsys.readouterr().err
+def test_standard_input_without_networks_is_an_error_with_a_remedy() -> None:
+    done = subprocess.run([sys.executable, "-c", MAIN, "analyze", "-"], capture_output=True, input=b"")
+    assert done.returncode == 2
+    told = done.stderr.decode()
     assert "standard input can be read only once" in told
     assert "--network" in told
 
@@ -91,10 +92,8 @@ def test_standard_input_without_networks_is_an_error_with_a_remedy(
         ("ncsa__bro-simple-scan/testing/pcaps/445_scan.pcap", "176.192.150.3"),
     ],
 )
-def test_scans_of_real_captures_are_inbound(
-    corpus: Path, name: str, scanner: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report, _ = analyzed([str(corpus / name)], capsys)
+def test_scans_of_real_captures_are_inbound(corpus: Path, name: str, scanner: str) -> None:
+    report, _ = analyzed(str(corpus / name))
     found = {
         finding["subject"]["address"]: finding["direction"]
         for finding in report["findings"]

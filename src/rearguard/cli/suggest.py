@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -27,7 +26,7 @@ EXIT_PARTLY_READ = 4
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="Write it here instead of printing it; never overwrites.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a policy.")
-def command(paths: tuple[str, ...], networks: tuple[str, ...], output: str | None, as_json: bool) -> None:
+def command(paths: tuple[str, ...], networks: tuple[str, ...], output: str | None, as_json: bool) -> int:
     """Propose networks and controllers from what captures show, as a commented rearguard.yaml.
 
     Only networks are proposed as values. What looks like a controller or a surveyor is written as a comment
@@ -64,8 +63,7 @@ def command(paths: tuple[str, ...], networks: tuple[str, ...], output: str | Non
             say(f"{output} written: read its comments, then run `rearguard policy check {output}`")
     for text in found.damaged:
         say(f"read in part: {text}")
-    if found.damaged:
-        sys.exit(EXIT_PARTLY_READ)
+    return EXIT_PARTLY_READ if found.damaged else 0
 
 
 def _write(output: str, text: str) -> None:

@@ -85,7 +85,7 @@ class SourceInfo:
     damaged: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class View:
     """A DuckDB connection that holds ``judged``, ``census`` and ``crowd``, and what they came from."""
 
@@ -95,8 +95,6 @@ class View:
     spans: tuple[tuple[int, int], ...] = ()
     """By source number of a record pointer: index into ``sources`` and the records before it; () = itself."""
     approximations: list[str] = field(default_factory=list)
-    scratch: object = None
-    """The folder that the connection spills to; it lives as long as the view."""
 
     def pointer(self, rec: int) -> tuple[str, int]:
         """The source's name and the record's number (from 1) of a record pointer."""

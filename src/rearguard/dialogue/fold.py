@@ -30,6 +30,7 @@ __all__ = ["Dialogue", "Omitted", "dialogues", "unordered"]
 Roles = Literal["handshake", "port", "ports"]
 
 _KEY = ("hash", "client_hi", "client_lo", "server_hi", "server_lo", "client_port", "port", "proto", "lane")
+_NEEDED = ("bits", "ts", "rec", "at", "seq", "ack", "wire", "length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +153,26 @@ def _within_budget(conversation: Segments, budget: int) -> list[Piece]:
     spent: dict[tuple[int, int], int] = {}
     pieces = []
     payload = conversation.payload
-    for one in conversation.segment.tolist():
-        values = dict(zip(conversation.segment.dtype.names or (), one, strict=True))
-        side = values["bits"] & FROM_SERVER
-        spell = side, values["ts"] // SPELL
+    columns = (conversation.segment[name].tolist() for name in _NEEDED)
+    for bits, ts, rec, at, seq, ack, wire, length in zip(*columns, strict=True):
+        side = bits & FROM_SERVER
+        spell = side, ts // SPELL
         before = spent.get(spell, 0)
         if before >= budget:
             continue
-        spent[spell] = before + values["length"] + SEGMENT_COST
-        at = values["at"]
+        spent[spell] = before + length + SEGMENT_COST
         pieces.append(
             Piece(
-                values["ts"],
-                values["rec"],
+                ts,
+                rec,
                 side,
-                values["seq"],
-                values["ack"] if values["bits"] & HAS_ACK else None,
-                payload[at : at + values["length"]].tobytes(),
+                seq,
+                ack if bits & HAS_ACK else None,
+                payload[at : at + length].tobytes(),
                 # The length of a fragmented packet is not known; one more says that something is missing.
-                values["wire"] + (1 if values["bits"] & CUT else 0),
-                bool(values["bits"] & START),
-                bool(values["bits"] & OPENS),
+                wire + 1 if bits & CUT else wire,
+                bool(bits & START),
+                bool(bits & OPENS),
                 spent[spell] >= budget,
             )
         )

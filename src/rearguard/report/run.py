@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,27 +67,20 @@ def analyze(
     uris = expand(paths)
     notes = [str(notice) for notice in policy.warnings] if policy.networks else []
     clock("policy")
-    scratch = tempfile.TemporaryDirectory(prefix="rearguard-")
-    folder = Path(scratch.name)
-    if not policy.networks:
-        policy, told = _assumed(uris, policy, catalogue, folder, workers, progress)
-        notes.extend(told)
-        clock("first pass")
-    progress.start(_total(uris), "reading")
-    reading = read(uris, build_guard(policy, catalogue), folder, workers=workers, advance=progress.advance)
-    progress.done()
-    clock("reading")
+    folder = Path(tempfile.mkdtemp(prefix="rearguard-"))
     try:
-        con = _connect(folder, policy)
-        groups = group_observers(reading.observers, reading.sources, policy)
-        settled = settle(reading.partials, groups, policy, catalogue, con, datetime.now(UTC).date(), clock)
-    finally:
-        reading.partials.close()
-    names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
-    view = View(con, reading.sources, names, reading.spans, _approximations(settled, policy), scratch)
+        if not policy.networks:
+            policy, told = _assumed(uris, policy, catalogue, folder, workers, progress)
+            notes.extend(told)
+            clock("first pass")
+        view = _view(uris, policy, catalogue, folder, workers, progress, clock)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(view, shutil.rmtree, folder, ignore_errors=True)  # the connection spills to it
     result = detect(view, policy, catalogue)
     clock("detect")
-    counts, lines = _overview(con)
+    counts, lines = _overview(view.con)
     clock("overview")
     return Analysis(
         policy=policy,
@@ -99,6 +94,30 @@ def analyze(
         notes=tuple(notes),
         timings=clock.seconds,
     )
+
+
+def _view(
+    uris: Sequence[str],
+    policy: Policy,
+    catalogue: Catalogue,
+    folder: Path,
+    workers: int | None,
+    progress: Progress,
+    clock: _Clock,
+) -> View:
+    """Read everything once and judge it."""
+    progress.start(_total(uris), "reading")
+    reading = read(uris, build_guard(policy, catalogue), folder, workers=workers, advance=progress.advance)
+    progress.done()
+    clock("reading")
+    try:
+        con = _connect(folder, policy)
+        groups = group_observers(reading.observers, reading.sources, policy)
+        settled = settle(reading.partials, groups, policy, catalogue, con, datetime.now(UTC).date(), clock)
+    finally:
+        reading.partials.close()
+    names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
+    return View(con, reading.sources, names, reading.spans, _approximations(settled, policy))
 
 
 def warm() -> None:
