@@ -265,7 +265,9 @@ def distinct(rows: Iterable[Row], world: World) -> dict[tuple[int, ...], tuple[s
 
 def _cell(row: Row, world: World, ends: _Ends) -> Values:
     src, dst = ends.own(row["src_hi"], row["src_lo"]), ends.own(row["dst_hi"], row["dst_lo"])
-    direction = {(0, 1): bits.INBOUND, (1, 0): bits.OUTBOUND, (1, 1): bits.INTERNAL}.get((src, dst), bits.TRANSIT)
+    direction = {(0, 1): bits.INBOUND, (1, 0): bits.OUTBOUND, (1, 1): bits.INTERNAL}.get(
+        (src, dst), bits.TRANSIT
+    )
     proto, port = row["proto"], row["dport"]
     if proto not in (bits.TCP, bits.UDP) or not row["why"] & bits.WHY_PACKET:
         proto = port = 0

@@ -119,8 +119,6 @@ def world_of(guard: Guard, own: Sequence[str]) -> World:
     return World(tuple(own), *kinds)
 
 
-
-
 def policy_with(**parts: Any) -> Policy:
     """POLICY with other sections in the place of its own."""
     return Policy.model_validate(POLICY | parts, context={"known": load()})
@@ -176,7 +174,8 @@ def facts_of(partials: Partials, shuffle: npt.NDArray[Any] | None = None) -> Fac
     census, hosts = _all(partials.census, CENSUS), _all(partials.hosts, HOST)
     if shuffle is not None:
         contacts, census, hosts = (
-            rows[np.argsort(np.resize(shuffle, len(rows)), kind="stable")] for rows in (contacts, census, hosts)
+            rows[np.argsort(np.resize(shuffle, len(rows)), kind="stable")]
+            for rows in (contacts, census, hosts)
         )
     return Facts(_tuples(fold_contacts(contacts), CONTACT), _cells(census), _tuples(fold_hosts(hosts), HOST))
 

@@ -11,17 +11,25 @@ from hypothesis import strategies as st
 from tests.contacts import reference
 from tests.contacts.reference import World
 from tests.contacts.rows import Row, rows_of
-from tests.contacts.run import ONE, POLICY_GUARD, Facts, facts, world_of
+from tests.contacts.run import ONE, Facts, facts, world_of
 from tests.contacts.strategies import SIZES, row_lists
 
+from rearguard.catalogue import load
 from rearguard.contacts import hll
 from rearguard.contacts.guarding import build_guard
-from rearguard.catalogue import load
 from rearguard.model.fields import CENSUS, key_names
 from rearguard.policy import Policy
 from rearguard.sources import open_source
 
-MIXED = ("0.0.0.0/1", "128.3.0.0/16", "131.243.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "2001::/17", "fe80::/10")
+MIXED = (
+    "0.0.0.0/1",
+    "128.3.0.0/16",
+    "131.243.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "2001::/17",
+    "fe80::/10",
+)
 """Prefixes that hold one end of most captures' packets, both ends of some and none of others."""
 
 

@@ -28,7 +28,11 @@ def partials(draw: st.DrawFn, table: tuple[Field, ...], keys: int = 2) -> list[V
             if field.merge == "key":
                 row[field.name] = draw(st.integers(0, keys - 1)) if field.name in VARIED else 1
             elif field.merge == "hll":
-                row[field.name] = draw(st.lists(SMALL, min_size=4, max_size=4).map(lambda few: few * 16)) if table is CENSUS else []
+                row[field.name] = (
+                    draw(st.lists(SMALL, min_size=4, max_size=4).map(lambda few: few * 16))
+                    if table is CENSUS
+                    else []
+                )
             elif field.merge in EXTREMES:
                 row[field.name] = draw(st.sampled_from(EXTREMES[field.merge]))
             else:
@@ -119,7 +123,9 @@ def test_observers_merge_to_the_largest_and_never_to_the_sum(data: st.DataObject
     keys = [name for name in key_names(CONTACT) if name not in ("observer", "sampling")]
     for row in rows:
         places.setdefault(tuple(row[name] for name in keys), []).append(row)
-    by_key = {tuple(int(row[name]) for name in keys): (row, n) for row, n in zip(merged, seen_at, strict=True)}
+    by_key = {
+        tuple(int(row[name]) for name in keys): (row, n) for row, n in zip(merged, seen_at, strict=True)
+    }
     assert by_key.keys() == places.keys()
     for key, group in places.items():
         row, n = by_key[key]
@@ -148,7 +154,9 @@ def test_census_cells_of_several_observers_become_the_largest(data: st.DataObjec
         for name in ("packets", "bytes", "tries", "sampling"):
             assert cell[name] == max(row[name] for row in group)
         for name in ("sources", "targets"):
-            assert cell[name].tolist() == [max(column) for column in zip(*(row[name] for row in group), strict=True)]
+            assert cell[name].tolist() == [
+                max(column) for column in zip(*(row[name] for row in group), strict=True)
+            ]
 
 
 CELL = ("minute", "port", "proto", "direction")

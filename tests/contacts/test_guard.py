@@ -22,7 +22,14 @@ from rearguard.model.guard import LISTED, OWN_ONLY, PAGE_ALL, PAGE_NONE, PAGE_PA
 from rearguard.model.prefixes import PrefixTable
 
 BASES = ["10.0.0.0", "10.0.255.0", "10.1.0.0", "10.255.255.255", "0.0.0.0", "255.255.255.255", "198.51.100.0"]
-BASES6 = ["2001:db8::", "2001:db8:0:ffff:ffff:ffff:ffff:ffff", "::", "ffff::", "::ffff:0:0", "::fffe:ffff:ffff"]
+BASES6 = [
+    "2001:db8::",
+    "2001:db8:0:ffff:ffff:ffff:ffff:ffff",
+    "::",
+    "ffff::",
+    "::ffff:0:0",
+    "::fffe:ffff:ffff",
+]
 
 
 @st.composite

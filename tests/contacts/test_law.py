@@ -69,12 +69,17 @@ def incident() -> list[Row]:
         if k < 3:
             rows.append(back(there, "SA" if k < 2 else "RA", at=k + 0.1))
         if k < 2:
-            rows += [there | {"flags": ACK, "pay_wire": 90 * turn, "ts": there["ts"] + SECOND} for turn in (0, 1)]
+            rows += [
+                there | {"flags": ACK, "pay_wire": 90 * turn, "ts": there["ts"] + SECOND} for turn in (0, 1)
+            ]
     for k in range(6):  # a device that scans outward
         rows.append(packet(f"{DEVICE}:50001", f"203.0.{k}.9:23", at=70 + k, doff=5))
     for k in range(30):  # a reflector
         ask = packet("203.0.113.99:4000", f"{DEVICE}:1900", proto="udp", at=20 + k / 50, payload=20)
-        rows += [ask, packet(f"{DEVICE}:1900", "203.0.113.99:4000", proto="udp", at=20.1 + k / 50, payload=900)]
+        rows += [
+            ask,
+            packet(f"{DEVICE}:1900", "203.0.113.99:4000", proto="udp", at=20.1 + k / 50, payload=900),
+        ]
     for k in range(12):  # spoofed sources, each seen once
         rows.append(packet(f"100.64.{k}.{k}:4000", f"{DEVICE}:23", at=30 + k / 10))
     return rows

@@ -36,13 +36,14 @@ single.SINGLE = np.dtype((Element, single.SINGLE))
 
 def main(captures: list[str]) -> None:
     """Random rows, then the captures."""
+    from tests.contacts.run import ONE, facts, world_of
+    from tests.contacts.strategies import SIZES, row_lists
+    from tests.contacts.test_agreement import MIXED, agree, rows_in
+
     from rearguard.catalogue import load
     from rearguard.contacts.guarding import build_guard
     from rearguard.contacts.reduce import reduce_contacts
     from rearguard.policy import Policy
-    from tests.contacts.run import ONE, facts, world_of
-    from tests.contacts.strategies import SIZES, row_lists
-    from tests.contacts.test_agreement import MIXED, agree, rows_in
 
     assert not hasattr(reduce_contacts, "py_func"), "this is compiled"
     warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)  # hashes wrap around

@@ -29,7 +29,9 @@ def test_the_written_policy_is_valid_and_permits_and_drops_nothing(capture: str,
     assert not policy.surveyors
     assert not policy.warnings
     text = file.read_text()
-    assert f"# unsure: {ACS} opened tcp/7547 on 12 devices: 8 answered, 4 refused, 8 exchanged payload" in text
+    assert (
+        f"# unsure: {ACS} opened tcp/7547 on 12 devices: 8 answered, 4 refused, 8 exchanged payload" in text
+    )
     assert f"# unsure: 8 devices opened tcp/7547 at {FARM}" in text
 
 

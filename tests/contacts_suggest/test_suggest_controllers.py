@@ -64,9 +64,7 @@ def test_others_are_not(tmp_path: Path, packets: list[Packet], why: str) -> None
 
 
 def test_the_fingerprint_of_a_worm_or_a_survey_rules_a_controller_out(tmp_path: Path) -> None:
-    marked = [
-        Packet(p.src, p.sport, p.dst, p.dport, p.flags, p.payload, ipid=54321) for p in calls(STRANGER)
-    ]
+    marked = [Packet(p.src, p.sport, p.dst, p.dport, p.flags, p.payload, ipid=54321) for p in calls(STRANGER)]
     assert find(tmp_path, marked).requests == ()
 
 

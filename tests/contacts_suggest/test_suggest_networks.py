@@ -23,7 +23,9 @@ def browsing(client: str, count: int = 12) -> list[Packet]:
 
 def flood(count: int, victim: str) -> list[Packet]:
     draw = random.Random(7)
-    sources = [f"{draw.randint(1, 223)}.{draw.randint(0, 255)}.{draw.randint(0, 255)}.9" for _ in range(count)]
+    sources = [
+        f"{draw.randint(1, 223)}.{draw.randint(0, 255)}.{draw.randint(0, 255)}.9" for _ in range(count)
+    ]
     return [Packet(source, 1024, victim, 80) for source in sources if not source.startswith("127.")]
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -128,8 +132,12 @@ def connections(draw: st.DrawFn) -> list[Packet]:
 @given(st.data())
 def test_streams_are_those_of_the_plain_reference(data: st.DataObject) -> None:
     packets = data.draw(connections())
+    agree(packets, run(data.draw(splits(packets)), head=HEAD, limits=TINY))
+
+
+def agree(packets: list[Packet], found: list[Dialogue]) -> None:
+    """The dialogues hold the bytes and the conflicts that the reference finds."""
     expected = plain(packets, HEAD)
-    found = run(data.draw(splits(packets)), head=HEAD, limits=TINY)
     seen = {}
     for dialogue in found:
         assert dialogue.complete
@@ -180,3 +188,17 @@ def test_late_packets_of_an_earlier_spell_do_not_spend_the_budget_of_the_present
     found = run([[packets]], head=HEAD, limits=TINY)
     assert found == run([[packets[1:]], [packets[:1]]], head=HEAD, limits=TINY)
     assert [d.server.data for d in found if d.client] == [b"answer"]
+
+
+def test_uncompiled_kernels_agree_with_the_reference(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.dialogue.uncompiled"],
+        cwd=project,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == "agreed\n"

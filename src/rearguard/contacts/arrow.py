@@ -20,7 +20,8 @@ def to_arrow(columns: dict[str, Any]) -> pa.Table:
 def _array(values: Any) -> pa.Array:
     if isinstance(values, Words):
         words = values.words or ("",)  # an empty dictionary cannot be indexed, not even by nulls
-        index = pa.array(np.maximum(values.index, 0), mask=values.index < 0)
+        narrow = np.int8 if len(words) < 127 else np.int32
+        index = pa.array(np.maximum(values.index, 0).astype(narrow), mask=values.index < 0)
         return pa.DictionaryArray.from_arrays(index, pa.array(words, pa.string()))
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(np.ascontiguousarray(values.data), mask=np.ma.getmaskarray(values))

@@ -145,6 +145,7 @@ def count_crowd(
     ``labels`` gives each server's network; ``ports[0 tcp | 1 udp, port]`` is 1 where an interface is meant;
     ``used[0]`` counts entries. Returns the first row not taken because the table is half full.
     """
+    last = np.uint64(cells.size - 1)
     for i in range(start, singles.size):
         if not counted[i]:
             continue
@@ -153,7 +154,7 @@ def count_crowd(
         minute = one.time // 60_000_000_000
         word = np.uint64(port) | np.uint64(one.proto) << np.uint64(16) | np.uint64(one.lane) << np.uint64(24)
         h = mix2(word ^ np.uint64(labels[i] + 1) << np.uint64(48), np.uint64(minute))
-        at = h % np.uint64(cells.size)
+        at = h & last
         while cells[at].clients != 0 and not (
             cells[at].port == port
             and cells[at].proto == one.proto
@@ -161,7 +162,7 @@ def count_crowd(
             and cells[at].network == labels[i]
             and cells[at].minute == minute
         ):
-            at = (at + np.uint64(1)) % np.uint64(cells.size)
+            at = (at + np.uint64(1)) & last
         cell = cells[at]
         if cell.clients == 0:
             if used[0] * 2 >= cells.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rearguard.contacts.judge import Judge, Words
 from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
 from rearguard.contacts.single import to_contacts
 from rearguard.contacts.spill import PARTITIONS
+from rearguard.contacts.tables import Filling
 from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL
 from rearguard.model.bits import DIRECTIONS, INBOUND
 
@@ -52,17 +54,18 @@ def settle(
     policy: Policy,
     catalogue: Catalogue,
     con: duckdb.DuckDBPyConnection,
+    folder: Path,
     today: date,
     clock: Callable[[str], None],
 ) -> Settled:
-    """Fill ``judged``, ``census`` and ``crowd``. ``groups`` gives each observer's group (rule A5).
+    """Make ``judged``, ``census`` and ``crowd``. ``groups`` gives each observer's group (rule A5).
+
+    What does not fit into memory is put into ``folder``, which must live as long as the connection is used.
 
     Observers of one group saw different packets and are added; of several groups the largest count holds.
     ``clock(stage)`` is told when a stage is done.
     """
-    con.execute(JUDGED_SQL)
-    con.execute(CENSUS_SQL)
-    con.execute(CROWD_SQL)
+    judged = Filling("judged", JUDGED_SQL, folder)
     count = int(groups.max(initial=0)) + 1
     hosts = _hosts(partials, groups)
     judge = Judge.build(policy, catalogue, hosts, count, today)
@@ -92,11 +95,16 @@ def settle(
         settled.contacts += len(folded)
         for start in range(0, len(folded), BATCH):
             part = slice(start, start + BATCH)
-            _insert(con, "judged", to_arrow(judge.columns(folded[part], observers[part])))
+            judged.add(to_arrow(judge.columns(folded[part], observers[part])))
+    judged.show(con)
     clock("fold and judge")
+    crowds = Filling("crowd", CROWD_SQL, folder)
     if crowd:
-        _insert(con, "crowd", _crowd_table(np.concatenate(crowd), judge))
-    _census(partials, groups, con)
+        crowds.add(_crowd_table(np.concatenate(crowd), judge))
+    crowds.show(con)
+    census = Filling("census", CENSUS_SQL, folder)
+    _census(partials, groups, census)
+    census.show(con)
     clock("census")
     return settled
 
@@ -221,7 +229,7 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
     )
 
 
-def _census(partials: Partials, groups: npt.NDArray[np.uint32], con: duckdb.DuckDBPyConnection) -> None:
+def _census(partials: Partials, groups: npt.NDArray[np.uint32], census: Filling) -> None:
     """Cells with tries, merged, minute by minute; of several observer groups the largest counts (rule A5)."""
     for first, last in _minute_ranges(partials.census):
         found = []
@@ -237,7 +245,7 @@ def _census(partials: Partials, groups: npt.NDArray[np.uint32], con: duckdb.Duck
             flat = pa.py_buffer(np.ascontiguousarray(cells[name]).tobytes())
             blobs = pa.FixedSizeBinaryArray.from_buffers(pa.binary(64), len(cells), [None, flat])
             table = table.append_column(name, blobs.cast(pa.binary()))
-        _insert(con, "census", table)
+        census.add(table)
 
 
 _CENSUS_NUMBERS = ("minute", "port", "proto", "direction", "sampling", "packets", "bytes", "tries")
@@ -258,10 +266,3 @@ def _minute_ranges(census: Spill) -> list[tuple[int, int]]:
         ranges[-1] = (ranges[-1][0], minute)
         held += counts[minute]
     return ranges
-
-
-def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
-    if rows.num_rows:
-        con.register("incoming", rows)
-        con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
-        con.unregister("incoming")

@@ -5,12 +5,13 @@ Nothing is ever read while rows still come in. Several workers may add rows at o
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +37,7 @@ class Spill:
         self._folder = folder
         self._held: list[npt.NDArray[Any]] = []
         self._held_bytes = 0
-        self._file: IO[bytes] | None = None
+        self._file: io.FileIO | None = None
         self._lock = threading.Lock()
 
     def add(self, rows: npt.NDArray[Any]) -> None:
@@ -89,7 +90,7 @@ class PartitionedSpill:
         self._folder = folder
         self._held: list[npt.NDArray[Any]] = []
         self._held_bytes = 0
-        self._files: list[IO[bytes]] = []
+        self._files: list[io.FileIO] = []
         self._sorted = np.zeros(0, dtype=kind)  # reused: fresh memory costs a page fault every 4 KiB
         self._lock = threading.Lock()
 
@@ -118,8 +119,9 @@ class PartitionedSpill:
 
     def partition(self, number: int) -> npt.NDArray[Any]:
         """All rows of one partition."""
-        parts = list(_read(self._files[number], self.kind)) if self._files else self._held
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=self.kind)
+        if self._files:
+            return _read_whole(self._files[number], self.kind)
+        return np.concatenate(self._held) if self._held else np.zeros(0, dtype=self.kind)
 
     def close(self) -> None:
         """Free memory and disk."""
@@ -168,11 +170,11 @@ def _scatter(rows: Any, numbers: npt.NDArray[np.uint8], places: npt.NDArray[np.i
         places[number] += 1
 
 
-def _scratch(folder: Path) -> IO[bytes]:
+def _scratch(folder: Path) -> io.FileIO:
     return tempfile.TemporaryFile(dir=folder, buffering=0)
 
 
-def _write(file: IO[bytes], rows: npt.NDArray[Any]) -> None:
+def _write(file: io.FileIO, rows: npt.NDArray[Any]) -> None:
     view = memoryview(np.ascontiguousarray(rows).view(np.uint8).data).cast("B")
     try:
         while len(view):
@@ -184,7 +186,17 @@ def _write(file: IO[bytes], rows: npt.NDArray[Any]) -> None:
         ) from error
 
 
-def _read(file: IO[bytes], kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
+def _read_whole(file: io.FileIO, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    size = file.seek(0, 2)
+    rows = np.empty(size // kind.itemsize, dtype=kind)
+    file.seek(0)
+    view = memoryview(rows.view(np.uint8).data)
+    while len(view):
+        view = view[file.readinto(view) :]
+    return rows
+
+
+def _read(file: io.FileIO, kind: np.dtype[Any]) -> Iterator[npt.NDArray[Any]]:
     file.seek(0)
     while data := file.read(_READ * kind.itemsize):
         while len(data) % kind.itemsize:

@@ -33,10 +33,12 @@ class Thresholds(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     scan_targets: Count = _number(
-        25,
+        10,
         "distinct devices",
         "A source that tries this many devices on one interface within `scan_window` is a scan, below it a "
-        "probe: lower finds careful scanners and accuses more neighbours who mistyped an address (rule B1).",
+        "probe; between the two only the word and the severity change, since a stranger on a management "
+        "interface has no innocent way out: lower calls more visitors scanners, higher names careful scanners "
+        "probes (rule B1).",
     )
     scan_window: Count = _number(
         600,
@@ -45,16 +47,23 @@ class Thresholds(BaseModel):
         "sources in memory (rule B1).",
     )
     scan_ports: Count = _number(
-        15,
+        10,
         "distinct ports",
-        "A source that tries this many ports of one device within `scan_ports_window` is a vertical scan: "
-        "lower finds partial sweeps and accuses clients of programs that use many ports (rule B1).",
+        "A source that tries this many ports of one device within `scan_ports_window` is a vertical scan; "
+        "ports outside the catalogue count only where nothing answered, so that passive FTP or a busy server "
+        "is none: lower finds partial sweeps and accuses who knocks at a server that is down (rule B1).",
     )
     scan_ports_window: Count = _number(
         600,
         "seconds",
         "The time in which `scan_ports` must be reached: longer finds slower sweeps and adds up more "
         "innocent use of many ports (rule B1).",
+    )
+    fan_targets: Count = _number(
+        25,
+        "distinct devices",
+        "A source that fails at this many devices on one TCP port outside the catalogue within `scan_window` "
+        "is a scan: lower finds careful scanners and accuses programs that look for their peers (rule B1).",
     )
     slow_scan_targets: Count = _number(
         100,
