@@ -20,13 +20,10 @@ from tests.contacts.rows import Row, chunk_of
 from rearguard.catalogue import load
 from rearguard.contacts.fold import fold_contacts, fold_hosts
 from rearguard.contacts.guarding import build_guard
-from rearguard.contacts.observing import group_observers
-from rearguard.contacts.reading import Reading
 from rearguard.contacts.reducer import Partials, Reducer, Sizes
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.single import to_contacts
 from rearguard.contacts.view import SourceInfo, View
-from rearguard.detect import run as detect
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.fields import CENSUS, CONTACT, HOST, Field, dtype, key_names
 from rearguard.model.guard import LISTED, OWN_ONLY, WELL_KNOWN, Guard
@@ -41,7 +38,6 @@ __all__ = [
     "Conclusion",
     "Facts",
     "concluded",
-    "conclusion_of",
     "facts",
     "guard_of",
     "policy_with",
@@ -211,11 +207,12 @@ def settled(
     sources: Sequence[SourceInfo],
     groups: npt.NDArray[np.uint32],
     policy: Policy,
+    folder: Path,
     spans: tuple[tuple[int, int], ...] = (),
 ) -> tuple[View, Settled]:
-    """The judged view of partials."""
+    """The judged view of partials; ``folder`` must outlive it."""
     con = duckdb.connect(config={"threads": 1, "preserve_insertion_order": False})
-    done = settle(partials, groups, policy, load(), con, TODAY, lambda stage: None)
+    done = settle(partials, groups, policy, load(), con, folder, TODAY, lambda stage: None)
     return View(con, tuple(sources), tuple(f"observer {k}" for k in range(len(groups))), spans), done
 
 
@@ -223,6 +220,8 @@ def concluded_from(view: View, done: Settled, policy: Policy, detecting: bool) -
     """A view and its findings as plain values."""
     found, told = [], []
     if detecting:
+        from rearguard.detect import run as detect  # the room above; most tests here do without it
+
         result = detect(view, policy, load())
         found = [json.loads(json.dumps(finding.to_json(), sort_keys=True)) for finding in result.findings]
         told = list(result.approximations)
@@ -244,19 +243,13 @@ def concluded(
     policy = policy or policy_with()
     parts = list(parts)
     rows = [row for part in parts for chunk in part for row in chunk]
-    with tempfile.TemporaryDirectory() as folder:
-        partials = feed(parts, build_guard(policy, load()), Path(folder), sizes)
-        view, done = settled(partials, _infos(rows), np.array(groups, dtype=np.uint32), policy)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        partials = feed(parts, build_guard(policy, load()), folder, sizes)
+        numbers = np.array(groups, dtype=np.uint32)
+        view, done = settled(partials, _infos(rows), numbers, policy, folder)
         partials.close()
-    return concluded_from(view, done, policy, detecting)
-
-
-def conclusion_of(reading: Reading, policy: Policy) -> Conclusion:
-    """Everything that follows from what was read; closes the partials."""
-    groups = group_observers(reading.observers, reading.sources, policy)
-    view, done = settled(reading.partials, reading.sources, groups, policy, reading.spans)
-    reading.partials.close()
-    return concluded_from(view, done, policy, True)
+        return concluded_from(view, done, policy, detecting)
 
 
 def _infos(rows: Sequence[Row]) -> list[SourceInfo]:
@@ -269,6 +262,6 @@ def _infos(rows: Sequence[Row]) -> list[SourceInfo]:
 
 
 def _table(view: View, name: str) -> list[dict[str, Any]]:
-    cursor = view.con.execute(f"SELECT * FROM {name} ORDER BY ALL")
+    cursor = view.con.execute(f"SELECT * FROM {name}")
     names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return sorted((dict(zip(names, row, strict=True)) for row in cursor.fetchall()), key=repr)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import strategies as st
-from tests.contacts.rows import SECOND, START, Row, numbered, packet
+from tests.contacts.rows import DEVICE, SECOND, START, Row, numbered, packet
 
 from rearguard.contacts.reducer import Sizes
 from rearguard.model import bits
 from rearguard.model.address import halves
 
-__all__ = ["SIZES", "arranged", "row_lists"]
+__all__ = ["SIZES", "arranged", "awkward", "row_lists", "shuffled"]
 
 OURS = ["198.51.100.20", "198.51.100.21", "198.51.100.22", "2001:db8:c::1", "2001:db8:c:1::7"]
 OTHERS = [
@@ -86,6 +86,26 @@ def row_lists(draw: st.DrawFn, most: int = 60) -> list[Row]:
     again = draw(st.lists(st.sampled_from(rows), max_size=most // 3)) if rows else []
     late = [row | {"ts": row["ts"] + k, "end": row["end"] + k} for k, row in enumerate(again)]
     return numbered(rows + late)
+
+
+def awkward() -> list[Row]:
+    """Rows that chance seldom brings together, twice each, so that a single widens too."""
+    one, other = f"{DEVICE}:1900", "203.0.113.9:1900"
+    rows = [
+        packet(one, other, proto="udp", payload=9),  # equal ports, both ways
+        packet(other, one, proto="udp", payload=9),
+        packet("203.0.113.10:53", one, proto="udp"),  # the other port is a service too
+        packet("203.0.113.11:4000", one, proto="udp", payload=70_000),
+        packet("203.0.113.12:4000") | {"end": START + SECOND},  # one packet that took a second
+        packet("203.0.113.13:4000", bytes=70_000),
+        packet("203.0.113.14:4000", known=bits.KNOWN_PACKET | 0x100),
+        packet(f"{DEVICE}:7547", f"{DEVICE}:7547"),  # to itself
+        packet(f"{DEVICE}:50505", "203.0.113.15:4000", "RA", seq=1),
+        packet(f"{DEVICE}:50505", "203.0.113.16:4000", "RA", seq=0),
+        packet("203.0.113.17:4000", quoted=True),
+        *(packet("203.0.113.18:4000", observer=k, sampling=1 + k % 3) for k in range(40)),
+    ]
+    return numbered([row | {"ts": row["ts"] + k, "end": row["end"] + k} for k in (5, 0) for row in rows])
 
 
 @st.composite

@@ -12,11 +12,12 @@ from tests.contacts import reference
 from tests.contacts.reference import World
 from tests.contacts.rows import Row, rows_of
 from tests.contacts.run import ONE, Facts, facts, world_of
-from tests.contacts.strategies import SIZES, row_lists
+from tests.contacts.strategies import SIZES, awkward, row_lists
 
 from rearguard.catalogue import load
 from rearguard.contacts import hll
 from rearguard.contacts.guarding import build_guard
+from rearguard.contacts.reducer import Sizes
 from rearguard.model.fields import CENSUS, key_names
 from rearguard.policy import Policy
 from rearguard.sources import open_source
@@ -41,8 +42,13 @@ def agree(found: Facts, rows: list[Row], world: World) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(row_lists(), st.sampled_from(SIZES[1:]))
-def test_random_rows_reduce_as_the_reference_says(rows: list[Row], sizes: object) -> None:
-    agree(facts([[rows]], sizes=[sizes]), rows, ONE)  # type: ignore[list-item]
+def test_random_rows_reduce_as_the_reference_says(rows: list[Row], sizes: Sizes) -> None:
+    agree(facts([[rows]], sizes=[sizes]), rows, ONE)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_awkward_rows_reduce_as_the_reference_says(sizes: Sizes) -> None:
+    agree(facts([[awkward()]], sizes=[sizes]), awkward(), ONE)
 
 
 @pytest.mark.corpus

@@ -13,7 +13,7 @@ from tests.contacts.rows import DEVICE, SECOND, Row, numbered, packet, rows_of
 from tests.contacts.run import ONE, SMALL, Conclusion, concluded, facts, policy_with
 from tests.contacts.strategies import SIZES, arranged, row_lists, shuffled
 
-from rearguard.contacts.reducer import Sizes
+from rearguard.contacts import settle, tables
 from rearguard.model.bits import ACK
 from rearguard.policy import Policy
 from rearguard.sources import open_source
@@ -51,13 +51,21 @@ def test_any_split_order_and_spilling_judges_the_same(groups: str, data: st.Data
 
 
 @pytest.mark.parametrize("groups", GROUPS)
-@pytest.mark.parametrize("sizes", [SIZES[:2], SIZES[2:]], ids=["tiny", "mixed"])
-def test_any_split_order_and_spilling_finds_the_same(groups: str, sizes: list[Sizes]) -> None:
+def test_any_split_order_and_spilling_finds_the_same(groups: str) -> None:
     rng = np.random.default_rng(len(groups))
     rows = numbered([row | {"observer": k} for row in incident() for k in range(3) if rng.random() < 0.6])
     expected = concluded([[rows]], [SIZES[3]], GROUPS[groups])
     assert len(expected.findings) > 5
-    assert concluded(shuffled(rows, rng, workers=3, size=20), sizes, GROUPS[groups]) == expected
+    assert concluded(shuffled(rows, rng, workers=3, size=20), SIZES[:3], GROUPS[groups]) == expected
+
+
+def test_tables_in_memory_and_in_a_file_conclude_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = numbered(incident())
+    policy = policy_with(limits={"lone_clients": 5})
+    expected = concluded([[rows]], policy=policy)
+    monkeypatch.setattr(tables, "HELD", 1)
+    monkeypatch.setattr(settle, "BATCH", 7)
+    assert concluded([[rows]], policy=policy) == expected
 
 
 def incident() -> list[Row]:

@@ -135,13 +135,13 @@ def flooded(count: int) -> tuple[int, int, int]:
         for chunk in chunks:
             reducer.feed(chunk, 0, np.zeros(1, dtype=np.uint32))
         reducer.finish()
-        view, done = settled(partials, [source], np.zeros(1, dtype=np.uint32), policy)
+        view, done = settled(partials, [source], np.zeros(1, dtype=np.uint32), policy, Path(folder))
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         partials.close()
-    counted = int(view.con.execute("SELECT sum(clients) FROM crowd").fetchone()[0])
+        counted = int(view.con.execute("SELECT sum(clients) FROM crowd").fetchone()[0])
+        view.con.close()
     assert counted == done.crowd_clients
-    view.con.close()
     return done.contacts, counted, peak
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,13 +36,14 @@ def conclude(
 ) -> tuple[Conclusion, tuple[tuple[int, int], ...]]:
     """All that follows from the captures, record pointers resolved; and the spans that were read."""
     guard = build_guard(policy, load())
-    done = read([str(path) for path in paths], guard, folder, sizes=sizes, workers=workers)
-    groups = group_observers(done.observers, done.sources, policy)
-    view, counts = settled(done.partials, done.sources, groups, policy, done.spans)
-    done.partials.close()
-    pointers = View(None, view.sources, (), view.spans)  # type: ignore[arg-type]  # it outlives its tables
-    found = concluded_from(view, counts, policy, True)
-    return replace(found, judged=[resolved(row, pointers) for row in found.judged]), done.spans
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        scratch = Path(name)
+        done = read([str(path) for path in paths], guard, scratch, sizes=sizes, workers=workers)
+        groups = group_observers(done.observers, done.sources, policy)
+        view, counts = settled(done.partials, done.sources, groups, policy, scratch, done.spans)
+        done.partials.close()
+        found = concluded_from(view, counts, policy, True)
+    return replace(found, judged=[resolved(row, view) for row in found.judged]), done.spans
 
 
 def resolved(row: dict[str, Any], view: View) -> dict[str, Any]:

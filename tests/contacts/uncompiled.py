@@ -37,7 +37,7 @@ single.SINGLE = np.dtype((Element, single.SINGLE))
 def main(captures: list[str]) -> None:
     """Random rows, then the captures."""
     from tests.contacts.run import ONE, facts, world_of
-    from tests.contacts.strategies import SIZES, row_lists
+    from tests.contacts.strategies import SIZES, awkward, row_lists
     from tests.contacts.test_agreement import MIXED, agree, rows_in
 
     from rearguard.catalogue import load
@@ -53,6 +53,8 @@ def main(captures: list[str]) -> None:
     def random_rows(rows: list[dict[str, int]]) -> None:
         agree(facts([[rows]], sizes=[SIZES[1]]), rows, ONE)
 
+    for sizes in SIZES[1:]:
+        agree(facts([[awkward()]], sizes=[sizes]), awkward(), ONE)
     random_rows()
     guard = build_guard(Policy.model_validate({"networks": {"ours": {"prefixes": list(MIXED)}}}), load())
     contacts = 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.contacts_suggest.capture import Packet, look, refused, tcp_talk, write
 
 from rearguard.contacts.suggest_controllers import LISTED, Candidates
-from tests.contacts_suggest.capture import Packet, look, refused, tcp_talk, write
 
 ACS, FARM, STRANGER = "192.0.2.9", "192.0.2.20", "203.0.113.66"
 DEVICES = [f"198.51.100.{n}" for n in range(11, 41)]

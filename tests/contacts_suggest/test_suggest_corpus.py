@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from tests.contacts_suggest.capture import look, texts
 
 PCAPPP = "seladb__PcapPlusPlus/Tests/Pcap++Test/PcapExamples"

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.contacts_suggest.capture import Packet, networks, tcp_talk, texts
 
 from rearguard.contacts.reducer import Sizes
-from tests.contacts_suggest.capture import Packet, networks, tcp_talk, texts
 
 SCANNER = "203.0.113.7"
 

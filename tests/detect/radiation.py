@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from detect.build import START, mix
 from rearguard.detect.surge_series import build
-from rearguard.detect.surge_statistics import Alarm, Budget, alarms, diurnal_shape
+from rearguard.detect.surge_statistics import Alarm, Budget, Diurnal, alarms
 from rearguard.policy.thresholds import Thresholds
 
 DAY = 1440
@@ -82,10 +82,12 @@ def census_table(cells: np.ndarray, sources: np.ndarray, minutes: int) -> pa.Tab
 def judge(table: pa.Table, false_alarms: float = 1.0) -> list[Alarm]:
     """All alarms of a census."""
     thresholds = Thresholds(surge_false_alarms=false_alarms)
-    series = build(table, None)
-    budget = Budget.of(series, thresholds.surge_false_alarms)
-    shape = diurnal_shape(series[-1])
-    return [alarm for one in series for alarm in alarms(one, shape, thresholds, budget)]
+    minutes = table["minute"].to_numpy()
+    series = build(table, (int(minutes.min()), int(minutes.max())))
+    budget = Budget.of(len(np.unique(series[-1].keys)), thresholds.surge_false_alarms)
+    day = Diurnal(series[-1].first, series[-1].last)
+    day.learn(series[-1])
+    return [alarm for one in series for alarm in alarms(one, day.shape(), thresholds, budget)]
 
 
 def measure(days: int, ports: int, seed: int) -> tuple[int, int | None]:

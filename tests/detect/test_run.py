@@ -20,7 +20,10 @@ def test_there_is_one_detector_a_kind_and_each_says_what_it_needs() -> None:
     assert sorted(kinds) == [
         "compromised-device", "exposed-device", "flood", "port-surge", "probe", "reflector", "scan",
     ]  # fmt: skip
-    assert all(detector.needs <= {"judged", "census", "crowd"} and detector.needs for detector in detectors())
+    assert all(
+        detector.needs <= {"touches", "census", "crowd", "listeners"} and detector.needs
+        for detector in detectors()
+    )
 
 
 def test_detectors_come_after_what_they_wait_for() -> None:

@@ -14,6 +14,10 @@ one line, and one more for the key of the way that matches. A way is in one of t
 
 The victim is an empty way, else the oldest way whose server never answered, else the oldest. Answered
 contacts therefore survive a flood of unanswered ones.
+
+While nearly every look-up misses (spoofed sources, a sweep), keeping singles is of no use: a new one is then
+emitted at once and takes no way (PASSED_BY). Whether that happens changes how many partials there are, and
+nothing that is made of them.
 """
 
 from __future__ import annotations
@@ -28,11 +32,26 @@ from rearguard.contacts.single import NEVER_FIRST, NEVER_LAST, NO_PROOF, NO_RECO
 from rearguard.model.compiled import inlined, kernel
 from rearguard.model.fields import CONTACT, dtype
 
-__all__ = ["FULL", "SINGLES", "WAYS", "Cache", "Emitted", "flush", "locate", "new_cache", "new_emitted"]
+__all__ = [
+    "FULL",
+    "PASSED_BY",
+    "SINGLES",
+    "WAYS",
+    "Cache",
+    "Emitted",
+    "flush",
+    "locate",
+    "new_cache",
+    "new_emitted",
+]
 
 WAYS = 8
 SINGLES = 0
 FULL = 1
+PASSED_BY = -(1 << 62)
+
+_EPOCH = 8192  # look-ups after which it is decided anew whether singles pass by
+_USELESS = 7 * _EPOCH // 8  # misses in an epoch from which they do
 
 _USED = np.uint32(1 << 31)
 _IS_FULL = np.uint32(1 << 30)
@@ -43,11 +62,15 @@ _AGE_MAX = (1 << 31) - 1
 
 
 class Cache(NamedTuple):
-    """``line`` uint32[sets, 16]: eight tags, eight ages; ``single`` and ``full``: a row a way."""
+    """``line`` uint32[sets, 16]: eight tags, eight ages; ``single`` and ``full``: a row a way.
+
+    ``epoch`` is (look-ups, misses, whether singles pass by).
+    """
 
     line: npt.NDArray[np.uint32]
     single: npt.NDArray[Any]
     full: npt.NDArray[Any]
+    epoch: npt.NDArray[np.int64]
 
 
 class Emitted(NamedTuple):
@@ -66,6 +89,7 @@ def new_cache(rows: int) -> Cache:
         _line_aligned(rows // WAYS, np.dtype(np.uint32), 2 * WAYS),
         _line_aligned(rows, SINGLE, 1)[:, 0],
         np.zeros(rows, dtype=dtype(CONTACT)),
+        np.zeros(3, dtype=np.int64),
     )
 
 
@@ -117,40 +141,48 @@ def locate(
     lane: int,
     age: np.uint32,
     from_server: bool,
+    single: bool,
 ) -> int:
-    """The slot of a contact. Not there: a way is made free and ``-1 - slot`` is returned, its key unset."""
+    """The slot of a contact. Not there: a way is made free and ``-1 - slot`` is returned, its key unset.
+
+    Not there, ``single`` and of no use to keep: PASSED_BY, and nothing was changed.
+    """
+    cache.epoch[0] += 1
+    if cache.epoch[0] == _EPOCH:
+        cache.epoch[2] = 1 if cache.epoch[1] >= _USELESS else 0
+        cache.epoch[0] = cache.epoch[1] = 0
     word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | np.uint64(lane) << np.uint64(24)
     h = mix5(client_hi, client_lo, server_hi, server_lo, word)
     group = int(h & np.uint64(cache.line.shape[0] - 1))
     tag = np.uint32(h >> np.uint64(34)) & _HASH
+    for way in range(WAYS):
+        if cache.line[group, way] & (_USED | _HASH) != _USED | tag:
+            continue
+        row = cache.single[group * WAYS + way]
+        if (
+            row.client_lo == client_lo
+            and row.server_lo == server_lo
+            and row.client_hi == client_hi
+            and row.server_hi == server_hi
+            and row.port == port
+            and row.proto == proto
+            and row.lane == lane
+        ):
+            last = cache.line[group, WAYS + way]
+            answered = _ANSWERED if from_server else last & _ANSWERED
+            cache.line[group, WAYS + way] = max(last & ~_ANSWERED, age) | answered
+            return group * WAYS + way
+    cache.epoch[1] += 1
+    if single and cache.epoch[2] != 0:
+        return PASSED_BY
     victim = 0
     worst = np.uint32(0xFFFF_FFFF)
     for way in range(WAYS):
-        word32 = cache.line[group, way]
-        if word32 == 0:
-            if worst != 0:
-                victim, worst = way, np.uint32(0)
-            continue
-        if word32 & _HASH == tag:
-            row = cache.single[group * WAYS + way]
-            if (
-                row.client_lo == client_lo
-                and row.server_lo == server_lo
-                and row.client_hi == client_hi
-                and row.server_hi == server_hi
-                and row.port == port
-                and row.proto == proto
-                and row.lane == lane
-            ):
-                last = cache.line[group, WAYS + way]
-                cache.line[group, WAYS + way] = max(last & ~_ANSWERED, age) | (
-                    _ANSWERED if from_server else last & _ANSWERED
-                )
-                return group * WAYS + way
-        # An age of 0 would tie with an empty way, which must win: count from 1.
-        old = cache.line[group, WAYS + way]
-        if worst != 0 and (old | np.uint32(1)) < worst:
-            victim, worst = way, old | np.uint32(1)
+        if cache.line[group, way] == 0:
+            victim = way
+            break
+        if cache.line[group, WAYS + way] < worst:
+            victim, worst = way, cache.line[group, WAYS + way]
     if cache.line[group, victim] != 0:
         emit(cache, out, group, victim)
     cache.line[group, victim] = _USED | tag

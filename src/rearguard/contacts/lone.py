@@ -146,6 +146,7 @@ def count_crowd(
     ``used[0]`` counts entries. Returns the first row not taken because the table is half full.
     """
     last = np.uint64(cells.size - 1)
+    at = np.uint64(0)
     for i in range(start, singles.size):
         if not counted[i]:
             continue
@@ -153,8 +154,16 @@ def count_crowd(
         port = one.port if ports[0 if one.proto == TCP else 1, one.port] else np.uint16(0)
         minute = one.time // 60_000_000_000
         word = np.uint64(port) | np.uint64(one.proto) << np.uint64(16) | np.uint64(one.lane) << np.uint64(24)
-        h = mix2(word ^ np.uint64(labels[i] + 1) << np.uint64(48), np.uint64(minute))
-        at = h & last
+        same = (  # as the one before, mostly: no need to look for the cell
+            cells[at].clients != 0
+            and cells[at].port == port
+            and cells[at].proto == one.proto
+            and cells[at].lane == one.lane
+            and cells[at].network == labels[i]
+            and cells[at].minute == minute
+        )
+        if not same:
+            at = mix2(word ^ np.uint64(labels[i] + 1) << np.uint64(48), np.uint64(minute)) & last
         while cells[at].clients != 0 and not (
             cells[at].port == port
             and cells[at].proto == one.proto

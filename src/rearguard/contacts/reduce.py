@@ -25,7 +25,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.cache import FULL, SINGLES, Cache, Emitted, age_of, is_full, locate, make_full
+from rearguard.contacts.cache import (
+    FULL,
+    PASSED_BY,
+    SINGLES,
+    Cache,
+    Emitted,
+    age_of,
+    is_full,
+    locate,
+    make_full,
+)
 from rearguard.contacts.place import DST_OURS, SRC_OURS
 from rearguard.contacts.single import BIT_BOTH, BIT_MASSCAN, BIT_MIRAI, BIT_NO_OPTIONS, BIT_ZMAP
 from rearguard.model.address import V4_MAPPED
@@ -226,14 +236,21 @@ def _note(
         client_hi, client_lo, client_port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
         server_hi, server_lo, port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
     proto = rows.proto[i]
-    slot = locate(cache, out, client_hi, client_lo, server_hi, server_lo, port, proto, lane, age, from_server)
+    single = _fits_single(rows, i, from_server, seen, role)
+    slot = locate(
+        cache, out, client_hi, client_lo, server_hi, server_lo, port, proto, lane, age, from_server, single
+    )
     if slot < 0:
-        slot = -1 - slot
-        one = cache.single[slot]
+        if slot == PASSED_BY:
+            one = out.single[out.used[SINGLES]]
+            out.used[SINGLES] += 1
+        else:
+            slot = -1 - slot
+            one = cache.single[slot]
         one.client_hi, one.client_lo = client_hi, client_lo
         one.server_hi, one.server_lo = server_hi, server_lo
         one.port, one.proto, one.lane = port, proto, lane
-        if _fits_single(rows, i, from_server, seen, role):
+        if single:
             one.time, one.rec = rows.ts[i], rec
             one.bytes, one.payload = rows.bytes[i], rows.pay_wire[i]
             one.client_port, one.flags, one.known = client_port, rows.flags[i], rows.known[i]

@@ -32,7 +32,7 @@ class Sizes:
     contacts: int = 65_536
     hosts: int = 65_536
     census_cells: int = 131_072
-    emitted: int = 65_536
+    emitted: int = 131_072
     spill: int = 48 << 20
 
 

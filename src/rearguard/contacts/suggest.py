@@ -21,7 +21,6 @@ Private addresses in a few packets that nobody answered are somebody's spoofing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +59,17 @@ SCATTERED = 10
 """Areas over which the targets of a client must spread before they are held to be the Internet."""
 PRIVATE_SHARE = 0.05
 """Part of all contacts from which on private addresses count without an answer."""
-PAIRS = 1 << 21
-"""Pairs of units that are kept; beyond it those with the smallest hash, which is a fair sample."""
+PAIRS = 1 << 19
+"""Pairs of units that are kept; of more, all that a sweep tells and a fair sample of the rest, by hash."""
 
 SWEPT, OUTWARD, LOCAL, MANAGED, OTHER = range(5)
+
+_MIX = tuple(np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9))
 
 _WEB = frozenset({80, 81, 443, 1883, 5000, 8000, 8080, 8443, 8883})
 """Management ports that ordinary clients use toward the Internet all the time."""
 
+_TWO = ("client_hi", "client_lo", "server_hi", "server_lo")
 _PAIR = np.dtype([("client", "u8"), ("server", "u8"), ("hint", "u1"), ("alive", "u1"), ("weight", "i8")])
 
 
@@ -103,9 +105,12 @@ def device_ports(catalogue: Catalogue) -> npt.NDArray[np.bool_]:
 def suggest_networks(partials: Partials, catalogue: Catalogue) -> Suggested:
     """Decide from what :func:`everything_guard` made of the input."""
     listed = device_ports(catalogue)
-    pairs: Rows = np.zeros(0, dtype=_PAIR)
+    waiting: list[Rows] = [np.zeros(0, dtype=_PAIR)]
     for rows in slim_contacts(partials):
-        pairs = _summed(np.concatenate([pairs, _pairs(rows, listed)]))
+        waiting.append(_pairs(rows, listed))
+        if sum(len(part) for part in waiting) > 2 * PAIRS:
+            waiting = [_summed(np.concatenate(waiting))]
+    pairs = _summed(np.concatenate(waiting))
     lone = _host_units(partials, len(pairs) == 0)
     return _decide(pairs, lone)
 
@@ -137,31 +142,30 @@ def _sweeps(
     sends = rows["bits"] & CLIENT_SENT > 0
     vain = rows["bits"] & CONVERSED != CONVERSED
     area = area_of(server)
-    across = ("client_hi", "client_lo", "port", "proto")
-    order = np.lexsort((area, *(rows[name] for name in reversed(across))))
-    for part in _groups(rows, order, across):
-        if not sends[part].all() and not sends[part].any():
+    for names, wide in ((("client_hi", "client_lo", "port", "proto"), True), (_TWO, False)):
+        order = np.lexsort((area, *(rows[name] for name in reversed(names))))
+        starts = starts_of(rows[order], names)
+        if not len(starts):
             continue
-        areas = len(np.unique(area[part]))
-        if areas >= SCATTERED and 2 * areas >= len(part):
-            outward[part] = True
-        elif management[part[0]] or 2 * int(vain[part].sum()) >= len(part):
-            swept[part] = True
-    # Rows come sorted by client and server, so the ports of one pair lie together.
-    for part in _groups(rows, np.arange(len(rows)), ("client_hi", "client_lo", "server_hi", "server_lo")):
-        if sends[part].any() and 2 * int(vain[part].sum()) >= len(part):
-            swept[part] = ~outward[part]
-    return swept, outward
+        size = np.diff(np.append(starts, len(order)))
+        which = np.repeat(np.arange(len(starts)), size)
+        areas = np.bincount(which, _changes(area[order], starts), len(starts))
+        tries = np.bincount(which, sends[order], len(starts)) > 0
+        in_vain = 2 * np.bincount(which, vain[order], len(starts)) >= size
+        many = tries & (size >= SWEEP)
+        scattered = many & (areas >= SCATTERED) & (2 * areas >= size)
+        near = many & ~scattered & (in_vain | (wide & management[order[starts]]))
+        outward[order[scattered[which]]] = True
+        swept[order[near[which]]] = True
+    return swept & ~outward, outward
 
 
-def _groups(
-    rows: Rows, order: npt.NDArray[np.intp], names: tuple[str, ...]
-) -> Iterable[npt.NDArray[np.intp]]:
-    """Indices of the groups that have at least SWEEP rows."""
-    starts = starts_of(rows[order], names)
-    ends = np.append(starts, len(order))[1:]
-    large = ends - starts >= SWEEP
-    return [order[a:b] for a, b in zip(starts[large].tolist(), ends[large].tolist(), strict=True)]
+def _changes(values: Units, starts: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Where a value differs from the one before it, or a group begins."""
+    changed = np.ones(len(values), dtype=np.bool_)
+    changed[1:] = values[1:] != values[:-1]
+    changed[starts] = True
+    return changed
 
 
 def _summed(pairs: Rows) -> Rows:
@@ -174,11 +178,10 @@ def _summed(pairs: Rows) -> Rows:
         out["weight"] = np.add.reduceat(pairs["weight"], starts)
         out["alive"] = np.maximum.reduceat(pairs["alive"], starts)
     if len(out) > PAIRS:
-        hashed = (out["client"] * np.uint64(0x9E3779B97F4A7C15)) ^ (
-            out["server"] * np.uint64(0xC2B2AE3D27D4EB4F)
-        )
-        hashed ^= hashed >> np.uint64(29)
-        hashed *= np.uint64(0xBF58476D1CE4E5B9)
+        hashed = (out["client"] * _MIX[0]) ^ (out["server"] * _MIX[1])
+        hashed = (hashed ^ hashed >> np.uint64(29)) * _MIX[2] >> np.uint64(1)
+        weak = (out["hint"] == MANAGED) | (out["hint"] == OTHER)
+        hashed |= weak.astype(np.uint64) << np.uint64(63)
         out = out[np.sort(np.argsort(hashed, kind="stable")[:PAIRS])]
     return out
 
@@ -259,25 +262,14 @@ def _votes(
 
 def _partners(client: Units, server: Units) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """With how many different others each end of each pair was seen."""
+    names, place = np.unique(np.concatenate([client, server]), return_inverse=True)
+    at_c, at_s = place[: len(client)], place[len(client) :]
     real = server != NO_UNIT
-    both = np.unique(
-        np.concatenate(
-            [
-                np.stack([client[real], server[real]], axis=1),
-                np.stack([server[real], client[real]], axis=1),
-            ]
-        ),
-        axis=0,
+    pairs = np.unique(
+        np.concatenate([at_c[real] * len(names) + at_s[real], at_s[real] * len(names) + at_c[real]])
     )
-    names, counts = np.unique(both[:, 0], return_counts=True)
-    if not len(names):
-        return np.zeros(len(client), dtype=np.int64), np.zeros(len(client), dtype=np.int64)
-
-    def of(units: Units) -> npt.NDArray[np.int64]:
-        at = np.minimum(np.searchsorted(names, units), len(names) - 1)
-        return np.where(names[at] == units, counts[at], 0).astype(np.int64)
-
-    return of(client), of(server)
+    counts = np.bincount(pairs // max(1, len(names)), minlength=len(names))
+    return counts[at_c], counts[at_s]
 
 
 def _prune(

@@ -22,6 +22,7 @@ from rearguard.contacts.slim import (
     LISTENER_OPENED,
     OPENED,
     REFUSED,
+    SLIM,
     Rows,
     slim_contacts,
     starts_of,
@@ -84,36 +85,40 @@ def suggest_controllers(partials: Partials, own: PrefixSet, catalogue: Catalogue
     sessions of devices are missing from it.
     """
     table = PrefixTable.build((net, 0) for net in own)
-    calls: list[Rows] = []
+    listed, controller = device_ports(catalogue), _controller_ports(catalogue)
     sessions: list[Rows] = []
-    listed = device_ports(catalogue)
-    controller = _controller_ports(catalogue)
+    tried: Rows = np.zeros(0, dtype=SLIM)
     for rows in slim_contacts(partials):
-        known = rows["bits"] & LISTENER_OPENED == 0
-        to_own = table.lookup(rows["server_hi"], rows["server_lo"]) >= 0
-        calls.append(rows[known & to_own & listed[rows["proto"], rows["port"]]])
         from_own = table.lookup(rows["client_hi"], rows["client_lo"]) >= 0
+        to_own = table.lookup(rows["server_hi"], rows["server_lo"]) >= 0
         opened = rows["bits"] & (OPENED | ANSWERED) == OPENED | ANSWERED
         sessions.append(rows[opened & from_own & ~to_own & controller[rows["proto"], rows["port"]]])
-    called = np.concatenate(calls)
+        tried = _distinct(np.concatenate([tried, _calls(rows, table, listed)]))
     opened_by = np.concatenate(sessions)
-    servers = _candidates(opened_by, "server", table)
-    at = tuple(one for one in servers if one.devices >= DEVICES and one.conversed >= TALK_RATE * one.answered)
-    back = _calls_back(opened_by, at)
-    callers = _candidates(called, "client", table, back)
-    surveys, worms = _marked(called, "survey"), _marked(called, "worm")
-    tried = _tried(called)
-    return Candidates(
-        _best(one for one in callers if _like_controller(one) and _key(one) not in surveys | worms),
-        _best(at),
-        _best(
-            one
-            for one in callers
-            if _key(one) in surveys - worms
-            and one.devices >= REACH * tried[one.transport, one.port]
-            and not one.inside
-        ),
-    )
+    servers = [
+        one
+        for one in _candidates(opened_by, "server", table)
+        if one.answered >= DEVICES and one.conversed >= TALK_RATE * one.answered
+    ]
+    back, reach = _calls_back(opened_by, servers), _counts(tried)
+    callers: list[Candidate] = []
+    surveyors: list[Candidate] = []
+    for rows in slim_contacts(partials):
+        called = _calls(rows, table, listed)
+        surveys, worms = _marked(called, "survey"), _marked(called, "worm")
+        for one in _candidates(called, "client", table, back):
+            if _key(one) in surveys - worms:
+                if one.devices >= REACH * reach[one.transport, one.port] and not one.inside:
+                    surveyors.append(one)
+            elif _key(one) not in worms and _like_controller(one):
+                callers.append(one)
+    return Candidates(_best(callers), _best(servers), _best(surveyors))
+
+
+def _calls(rows: Rows, own: PrefixTable, listed: npt.NDArray[np.bool_]) -> Rows:
+    """Contacts toward a management interface of our devices; all of a client's are in one partition."""
+    rows = rows[(rows["bits"] & LISTENER_OPENED == 0) & listed[rows["proto"], rows["port"]]]
+    return rows[own.lookup(rows["server_hi"], rows["server_lo"]) >= 0]
 
 
 def _like_controller(one: Candidate) -> bool:
@@ -128,7 +133,7 @@ def _key(one: Candidate) -> tuple[Address, str, int]:
     return one.address, one.transport, one.port
 
 
-def _best(found: Any) -> tuple[Candidate, ...]:
+def _best(found: list[Candidate]) -> tuple[Candidate, ...]:
     ranked = sorted(found, key=lambda one: (-one.devices, one.address.version, one.address, one.port))
     return tuple(ranked[:LISTED])
 
@@ -166,7 +171,7 @@ def _candidates(
     return found
 
 
-def _calls_back(sessions: Rows, servers: tuple[Candidate, ...]) -> dict[tuple[int, int], int]:
+def _calls_back(sessions: Rows, servers: list[Candidate]) -> dict[tuple[int, int], int]:
     """Device to the last packet of its sessions at one of the candidates."""
     at = {(one.address, one.port) for one in servers}
     last: dict[tuple[int, int], int] = {}
@@ -200,16 +205,22 @@ def _marked(calls: Rows, tool: str) -> set[tuple[Address, str, int]]:
     return {(_address(one), _transport(int(one["proto"])), int(one["port"])) for one in marked}
 
 
-def _tried(calls: Rows) -> dict[tuple[str, int], int]:
+_TRIED = ("proto", "port", "server_hi", "server_lo")
+
+
+def _distinct(calls: Rows) -> Rows:
+    """One row an address and port that was tried."""
+    rows = calls[np.lexsort(tuple(calls[name] for name in reversed(_TRIED)))]
+    return rows[starts_of(rows, _TRIED)]
+
+
+def _counts(tried: Rows) -> dict[tuple[str, int], int]:
     """How many own addresses were tried on each port."""
-    names = ("proto", "port", "server_hi", "server_lo")
-    rows = calls[np.lexsort(tuple(calls[name] for name in reversed(names)))]
-    distinct = rows[starts_of(rows, names)]
-    starts = starts_of(distinct, names[:2])
-    counts = np.diff(np.append(starts, len(distinct)))
+    starts = starts_of(tried, _TRIED[:2])
+    counts = np.diff(np.append(starts, len(tried)))
     return {
         (_transport(int(one["proto"])), int(one["port"])): int(count)
-        for one, count in zip(distinct[starts], counts, strict=True)
+        for one, count in zip(tried[starts], counts, strict=True)
     }
 
 

@@ -19,28 +19,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rearguard.detect import wording
 from rearguard.detect.compromised import is_shared
 from rearguard.detect.portrait import Portrait, draw, rows, transport
-from rearguard.detect.shape import Conclusion, Context, State
-from rearguard.detect.touches import fill, fold_touches, prepare
-from rearguard.model import bits
+from rearguard.detect.shape import Conclusion, Context
+from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address, from_halves
 from rearguard.model.finding import Finding, Kind, Severity, Subject
 
 if TYPE_CHECKING:
     from rearguard.catalogue.model import Interface
-    from rearguard.contacts.view import View
 
 __all__ = ["Exposed"]
 
 TALKATIVE = 2048
 """Bytes of payload in one conversation, more than a refusal with its headers needs."""
 
-MORE_SQL = f""",
-    payload_s, coalesce(load_port_s, proof_port_s, 0) AS far_port,
-    seen_s & {bits.SEEN_SYNACK} <> 0 AS synack, seen_s & {bits.SEEN_DATA} <> 0 OR payload_s > 0 AS spoke
-"""
-
 CHOSEN_SQL = """
-CREATE OR REPLACE TEMP TABLE proofs AS
+CREATE OR REPLACE TEMP VIEW answers AS
+SELECT * FROM touches WHERE way = 0 AND packets_s > 0 AND coalesce(listener, 'device') = 'device';
+
+CREATE OR REPLACE TEMP VIEW proofs AS
 SELECT
     t.*,
     CASE
@@ -48,13 +44,13 @@ SELECT
         WHEN proto = 17 AND result >= 3 AND packets_s > 0 AND tries > 0 THEN 'reply'
         WHEN spoke AND far_port >= 1024 AND far_port NOT IN (FROM known_ports) THEN 'payload'
     END AS proof
-FROM touches t
+FROM answers t
 WHERE interface IS NOT NULL AND (interface, proto, port) NOT IN (FROM shared_ports)
     AND coalesce(server_network NOT IN (FROM shared_networks), true);
 
 CREATE OR REPLACE TEMP TABLE alike AS
 SELECT device_hi, device_lo, count(DISTINCT (proto, port)) AS open_ports
-FROM touches
+FROM answers
 WHERE (synack OR (proto = 17 AND result >= 3))
 GROUP BY ALL
 HAVING count(DISTINCT (proto, port)) >= {alike};
@@ -78,7 +74,7 @@ FROM found LEFT JOIN alike USING (device_hi, device_lo)
 WHERE synacks > 0 OR replies > 0 OR payloads >= {remotes}
 ORDER BY open_ports IS NOT NULL, lan_only DESC, result DESC, gid LIMIT {limit};
 
-CREATE OR REPLACE TEMP TABLE members AS
+CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, p.*, p.source_hi AS peer_hi, CASE
     WHEN p.source_lo = 0 AND p.source_hi <> 0 THEN p.client_lo ELSE p.source_lo
 END AS peer_lo
@@ -92,29 +88,19 @@ class Exposed:
     """Devices that a stranger reached."""
 
     kind: ClassVar[Kind] = Kind.EXPOSED_DEVICE
-    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
-    def fold(self, state: State | None, window: View) -> State:
-        return fold_touches(
-            state,
-            window,
-            "direction = 'inbound' AND coalesce(listener, 'device') = 'device' AND packets_s > 0",
-            server_proof=True,
-            more=MORE_SQL,
-        )
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
-        policy, catalogue = context.policy, context.catalogue
-        if not state["touches"].num_rows:
+    def conclude(self, context: Context) -> Conclusion:
+        policy, catalogue, con = context.policy, context.catalogue, context.con
+        if not context.overview.answers:
             return Conclusion()
-        con = prepare(context, state["touches"])
         shared = [(name,) for name in policy.networks if is_shared(policy, name)]
-        fill(con, "shared_networks (network VARCHAR)", shared)
         known = sorted({(port,) for _, port in catalogue.ports(opt_in=True)})
-        fill(con, "known_ports (port USMALLINT)", known)
         con.execute(
-            CHOSEN_SQL.format(
+            table_sql("shared_networks (network VARCHAR)", shared)
+            + table_sql("known_ports (port USMALLINT)", known)
+            + CHOSEN_SQL.format(
                 alike=policy.thresholds.exposed_alike_ports,
                 remotes=policy.thresholds.exposed_payload_remotes,
                 limit=policy.limits.findings_per_kind,
@@ -124,8 +110,7 @@ class Exposed:
         chosen = rows(con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        portraits = draw(con, context)
-        con.close()
+        portraits = draw(context, by_listener=True)
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 

@@ -13,43 +13,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.estimate import interval, needed
 from rearguard.detect.portrait import Portrait, draw, rows, transport
-from rearguard.detect.shape import Conclusion, Context, State, append, read
+from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import SECOND
-from rearguard.detect.touches import fill, fold_touches, prepare
+from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address
 from rearguard.model.finding import Evidence, Finding, Kind, Peers, Severity, Subject
-
-if TYPE_CHECKING:
-    from rearguard.contacts.view import View
 
 __all__ = ["Flood"]
 
 NETWORK_DEVICES = 50
 """A network is flooded from the rate on that so many of its devices would be."""
 
-CROWD_SQL = """
-SELECT
-    interface, list_position(['inbound', 'outbound', 'internal', 'transit'], direction)::UTINYINT - 1 AS way,
-    network, port, proto, minute, clients, tries, packets, bytes, first, last,
-    proof_rec_c, proof_time_c, proof_port_c, client_hi, client_lo, server_hi, server_lo
-FROM crowd
-WHERE interface IS NOT NULL AND direction IN ('inbound', 'internal')
-"""
-
-SWEEP_SQL = """
-CREATE OR REPLACE TEMP TABLE parts AS
+LOAD_SQL = """
+CREATE OR REPLACE TEMP VIEW loads AS
 SELECT
     interface, way, server_network AS network, device_hi, device_lo, begun // 1000000000 AS start,
-    greatest((ended - begun) // 1000000000, 60) AS seconds, tries * rate AS tries, rate, 1 AS sources
+    greatest((ended - begun) // 1000000000, 60) AS seconds, tries * rate AS tries, rate
 FROM touches
-WHERE way IN (0, 2) AND tries > 0
+WHERE way <> 1 AND interface IS NOT NULL AND tries > 0
 UNION ALL
-SELECT interface, way, network, NULL, NULL, minute * 60, 60, tries, 1, clients FROM crowd_facts;
+SELECT interface, way, network, NULL, NULL, minute * 60, 60, tries, 1 FROM fact_crowd;
 
 CREATE OR REPLACE TEMP TABLE candidates AS
 SELECT row_number() OVER ()::INTEGER AS gid, *
@@ -57,26 +45,30 @@ FROM (
     SELECT
         interface, way, device_hi, device_lo, NULL::VARCHAR AS network, max(rate) AS rate,
         sum(tries)::BIGINT AS tries
-    FROM parts WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device}
+    FROM loads WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device}
     UNION ALL
     SELECT
         interface, way, NULL, NULL, network, max(rate), sum(tries)::BIGINT
-    FROM parts WHERE network IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {network}
+    FROM loads WHERE network IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {network}
 );
+"""
 
+SWEEP_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
-WITH loads AS (
-    SELECT gid, start, seconds, parts.tries::HUGEINT * 60000 // seconds AS slope
-    FROM parts JOIN candidates USING (interface, way, device_hi, device_lo)
+WITH slopes AS (
+    SELECT gid, start, seconds, sum(loads.tries) * 60000 // seconds AS slope
+    FROM loads JOIN candidates USING (interface, way, device_hi, device_lo)
+    GROUP BY gid, start, seconds
     UNION ALL
-    SELECT gid, start, seconds, parts.tries::HUGEINT * 60000 // seconds
-    FROM parts JOIN candidates USING (interface, way, network)
+    SELECT gid, start, seconds, sum(loads.tries) * 60000 // seconds
+    FROM loads JOIN candidates USING (interface, way, network)
+    GROUP BY gid, start, seconds
 ),
 events AS (
     SELECT gid, moment, sum(delta) AS delta
     FROM (
-        SELECT gid, start AS moment, slope AS delta FROM loads
-        UNION ALL SELECT gid, start + seconds, -slope FROM loads
+        SELECT gid, start AS moment, slope AS delta FROM slopes
+        UNION ALL SELECT gid, start + seconds, -slope FROM slopes
     )
     GROUP BY ALL
 ),
@@ -119,7 +111,7 @@ SELECT
          'client_hi': client_hi, 'client_lo': client_lo, 'server_hi': server_hi, 'server_lo': server_lo}},
         {{'time': proof_time_c, 'rec': proof_rec_c}}, {evidence}
     ) AS proofs
-FROM crowd_facts JOIN chosen USING (interface, way, network)
+FROM fact_crowd JOIN chosen USING (interface, way, network)
 GROUP BY gid
 """
 
@@ -129,33 +121,26 @@ class Flood:
     """Devices and networks under more initiations than they were made for."""
 
     kind: ClassVar[Kind] = Kind.FLOOD
-    needs: ClassVar[frozenset[str]] = frozenset({"judged", "crowd"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches", "crowd"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
-    def fold(self, state: State | None, window: View) -> State:
-        touches = fold_touches(
-            None,
-            window,
-            "direction IN ('inbound', 'internal') AND interface IS NOT NULL AND tries > 0",
-            more=", coalesce(last_c, last) AS ended",
-        )
-        return append(state, touches | {"crowd": read(window, CROWD_SQL)})
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
+    def conclude(self, context: Context) -> Conclusion:
         thresholds, limits = context.policy.thresholds, context.policy.limits
-        if not state["touches"].num_rows and not state["crowd"].num_rows:
-            return Conclusion()
-        con = prepare(context, state["touches"])
-        con.register("crowd_facts", state["crowd"])
+        overview, con = context.overview, context.con
         device, network = thresholds.flood_per_minute, thresholds.flood_per_minute * NETWORK_DEVICES
-        rates = {1, *(row["rate"] for row in rows(con, "SELECT DISTINCT rate FROM touches"))}
-        bars = [(rate, needed(device, rate) * rate, needed(network, rate) * rate) for rate in sorted(rates)]
-        fill(con, "bars (rate UINTEGER, of_device UBIGINT, of_network UBIGINT)", bars)
+        if overview.initiations < device and not overview.crowds:
+            return Conclusion()
+        con.execute(LOAD_SQL.format(device=device, network=network))
+        if not rows(con, "FROM candidates LIMIT 1"):
+            return Conclusion()
+        bars = [
+            (rate, needed(device, rate) * rate, needed(network, rate) * rate)
+            for rate in sorted({1, *overview.rates})
+        ]
         span = (context.span[1] - context.span[0]) // SECOND if context.span is not None else 0
         con.execute(
-            SWEEP_SQL.format(
-                device=device,
-                network=network,
+            table_sql("bars (rate UINTEGER, of_device UBIGINT, of_network UBIGINT)", bars)
+            + SWEEP_SQL.format(
                 factor=thresholds.flood_factor,
                 span=span,
                 learned=thresholds.surge_baseline_minutes * 60,
@@ -165,9 +150,8 @@ class Flood:
         chosen = rows(con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        portraits = draw(con, context)
+        portraits = draw(context)
         crowds = {row["gid"]: row for row in rows(con, CROWDS_SQL.format(evidence=limits.evidence))}
-        con.close()
         findings = tuple(
             _finding(
                 group, _Sum.of(portraits.get(group["gid"]), crowds.get(group["gid"]), context), context, span

@@ -1,7 +1,7 @@
 """The portrait of a group of touches: counts, outcomes, fingerprints, a few peers and the records that prove it.
 
-A detector decides which groups become findings and leaves them in the table ``members`` (one row a touch, with
-``gid``, ``peer_hi`` and ``peer_lo``); two queries then draw all portraits together.
+A detector decides which groups become findings and leaves a view ``members`` of their touches (with ``gid``,
+``peer_hi`` and ``peer_lo``); two queries then draw all portraits together.
 """
 
 from __future__ import annotations
@@ -63,15 +63,25 @@ SELECT gid, unnest(
     arg_min(
         {'client_hi': client_hi, 'client_lo': client_lo, 'server_hi': server_hi, 'server_lo': server_lo,
          'port': port, 'proto': proto, 'mirai': fp_mirai = tries AND tries > 0, 'answer': answer,
-         'rank': proof_rank, 'time': proof_time, 'rec': proof_rec, 'far_port': proof_port},
-        {'rank': proof_rank, 'plain': fp_mirai = 0, 'time': proof_time, 'rec': proof_rec}, $limit
+         'rank': CASE WHEN answer THEN rank_s ELSE rank_c END,
+         'time': CASE WHEN answer THEN time_s ELSE time_c END,
+         'rec': CASE WHEN answer THEN rec_s ELSE rec_c END,
+         'far_port': CASE WHEN answer THEN port_s ELSE port_c END},
+        {'rank': CASE WHEN answer THEN rank_s ELSE rank_c END,
+         'plain': fp_mirai = 0,
+         'time': CASE WHEN answer THEN time_s ELSE time_c END,
+         'rec': CASE WHEN answer THEN rec_s ELSE rec_c END},
+        $limit
     ),
     recursive := true
 )
-FROM members
-WHERE proof_rank < 255
+FROM (SELECT *, $answer AS answer FROM members)
+WHERE least(rank_c, rank_s) < 255
 GROUP BY gid
 """
+
+ANSWER_SQL = {False: "rank_c = 255", True: "rank_s < 255"}
+"""Whose packet proves a touch: the opener's unless it was not seen, or the listener's if it was."""
 
 _ALSO_BY_CHANCE = {"zmap": 2, "masscan": 2}
 """A 16-bit identification fits by chance once in 65,536 packets: two, and most of the source's SYNs."""
@@ -91,7 +101,8 @@ class Portrait:
     proto: int
     outcomes: dict[str, int]
     fingerprints: tuple[str, ...]
-    mirai: int
+    hits: dict[str, int]
+    """Packets with a tool's mark, also where they are too few to name the tool."""
     verified: bool
     bare: int
     identity_unknown: int
@@ -111,14 +122,16 @@ class Portrait:
         return self.outcomes.get("answered", 0) + self.outcomes.get("conversed", 0)
 
 
-def draw(con: duckdb.DuckDBPyConnection, context: Context) -> dict[int, Portrait]:
-    """All portraits of ``members`` by group number."""
+def draw(context: Context, *, by_listener: bool = False) -> dict[int, Portrait]:
+    """All portraits of ``members`` by group number; ``by_listener``: that it answered is what is to be proven."""
     limits = context.policy.limits
     proofs: dict[int, list[Evidence]] = defaultdict(list)
-    for row in rows(con, EVIDENCE_SQL.replace("$limit", str(limits.evidence))):
+    evidence_sql = EVIDENCE_SQL.replace("$limit", str(limits.evidence))
+    for row in rows(context.con, evidence_sql.replace("$answer", ANSWER_SQL[by_listener])):
         proofs[row["gid"]].append(_evidence(row, context))
     counts_sql = COUNTS_SQL.replace("$sample", str(limits.peers_sample))
-    return {row["gid"]: _portrait(row, proofs[row["gid"]]) for row in rows(con, counts_sql)}
+    certain = context.policy.thresholds.mirai_hits
+    return {row["gid"]: _portrait(row, proofs[row["gid"]], certain) for row in rows(context.con, counts_sql)}
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
@@ -132,7 +145,7 @@ def transport(proto: int) -> str:
     return {bits.TCP: "tcp", bits.UDP: "udp"}.get(proto, str(proto))
 
 
-def _portrait(row: dict[str, Any], proofs: list[Evidence]) -> Portrait:
+def _portrait(row: dict[str, Any], proofs: list[Evidence], certain: int) -> Portrait:
     estimate, interval = spread(row["peers"], row["weight"], row["weight2"])
     sample = tuple(format_address(peer["hi"], peer["lo"]) for peer in row["sample"])
     return Portrait(
@@ -145,8 +158,8 @@ def _portrait(row: dict[str, Any], proofs: list[Evidence]) -> Portrait:
         ports=tuple(row["ports"]),
         proto=row["proto"],
         outcomes={name: row[name] for name in OUTCOMES if row[name]},
-        fingerprints=_fingerprints(row),
-        mirai=row["mirai"],
+        fingerprints=_fingerprints(row, certain),
+        hits={name: row[name] for name in ("mirai", *_ALSO_BY_CHANCE) if row[name]},
         verified=row["verified"],
         bare=row["bare"],
         identity_unknown=row["identity_unknown"],
@@ -162,9 +175,9 @@ def _portrait(row: dict[str, Any], proofs: list[Evidence]) -> Portrait:
     )
 
 
-def _fingerprints(row: dict[str, Any]) -> tuple[str, ...]:
-    """Named only where certain: Mirai's property twice; ZMap's and masscan's twice and in most SYNs."""
-    found = ["mirai"] if row["mirai"] >= 2 else []
+def _fingerprints(row: dict[str, Any], certain: int) -> tuple[str, ...]:
+    """Named only where certain: Mirai's property often enough; ZMap's and masscan's twice and in most SYNs."""
+    found = ["mirai"] if row["mirai"] >= certain else []
     found += [
         name for name, least in _ALSO_BY_CHANCE.items() if row[name] >= least and 2 * row[name] > row["tries"]
     ]

@@ -1,5 +1,7 @@
 """``probe``: an unauthorised source that tried fewer devices than a scan (rule B1).
 
+Inbound and internal only. Inside one home network, what its owner may open is the owner's use, not a probe.
+
 One finding a source, interface and direction. What is a ``scan``, a ``compromised-device`` or the victim of a
 reflection is not also a probe, nor is a source whose vertical scan went over the interface's ports.
 """
@@ -7,35 +9,38 @@ reflection is not also a probe, nor is a source whose vertical scan went over th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows, transport
-from rearguard.detect.shape import Conclusion, Context, State
-from rearguard.detect.sources import build_groups, source_key, subject_of
-from rearguard.detect.touches import fill, fold_touches, prepare
+from rearguard.detect.shape import Conclusion, Context
+from rearguard.detect.sources import source_key, subject_of
+from rearguard.detect.touches import table_sql
 from rearguard.model.bits import DIRECTIONS
 from rearguard.model.finding import Finding, Kind
-
-if TYPE_CHECKING:
-    from rearguard.contacts.view import View
 
 __all__ = ["Probe"]
 
 CHOSEN_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
-SELECT groups.*, count(*) OVER () AS total
-FROM groups ANTI JOIN swept USING (source_hi, source_lo, way)
-WHERE NOT is_scan
-ORDER BY result DESC, devices DESC, dark DESC, source_hi, source_lo, interface, way LIMIT {limit}
-"""
+WITH probes AS (
+    SELECT *
+    FROM groups
+    ANTI JOIN scans USING (source_hi, source_lo, interface, way)
+    ANTI JOIN swept USING (source_hi, source_lo, way)
+    WHERE strange > 0
+)
+SELECT row_number() OVER ()::INTEGER AS gid, *, (SELECT count(*) FROM probes) AS total
+FROM (
+    FROM probes
+    ORDER BY result DESC, touches DESC, dark DESC, source_hi, source_lo, interface, way LIMIT {limit}
+);
 
-MEMBERS_SQL = """
-CREATE OR REPLACE TEMP TABLE members AS
+CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
 FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
 ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened
+WHERE t.opened AND NOT t.lan;
 """
 
 
@@ -44,30 +49,25 @@ class Probe:
     """Sources that tried one device or a few."""
 
     kind: ClassVar[Kind] = Kind.PROBE
-    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
     after: ClassVar[frozenset[Kind]] = frozenset({Kind.COMPROMISED_DEVICE, Kind.SCAN})
 
-    def fold(self, state: State | None, window: View) -> State:
-        return fold_touches(state, window, "interface IS NOT NULL")
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
-        if not state["touches"].num_rows:
+    def conclude(self, context: Context) -> Conclusion:
+        if not context.overview.tried:
             return Conclusion()
-        con = prepare(context, state["touches"])
-        build_groups(con, context)
         swept = [
             (*source_key(finding.subject.address), DIRECTIONS.index(finding.direction))
             for finding in context.of(Kind.SCAN)
             if finding.subject.address is not None and "vertical" in finding.details["shape"]
         ]
-        fill(con, "swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
-        con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
-        chosen = rows(con, "SELECT * FROM chosen")
+        context.con.execute(
+            table_sql("swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
+            + CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind)
+        )
+        chosen = rows(context.con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        con.execute(MEMBERS_SQL)
-        portraits = draw(con, context)
-        con.close()
+        portraits = draw(context)
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
@@ -107,7 +107,9 @@ def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Fin
             f" {wording.many(portrait.seen, 'device')}{estimate} on {entry.id} without being authorised:"
             f" {wording.outcome_words(portrait)}."
         ),
-        details=details | wording.sampling_details(portrait, group["in_window"]),
+        details=details
+        | wording.hit_details(portrait)
+        | wording.sampling_details(portrait, group["in_window"]),
         **wording.entry_ids(entry),
     )
 

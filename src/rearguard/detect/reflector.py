@@ -9,18 +9,13 @@ device once stays below ``reflector_min_packets``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows
-from rearguard.detect.shape import Conclusion, Context, State
-from rearguard.detect.sources import find_reflections
-from rearguard.detect.touches import fold_touches, prepare
+from rearguard.detect.shape import Conclusion, Context
 from rearguard.model.address import format_address
 from rearguard.model.finding import Finding, Kind, Severity, Subject
-
-if TYPE_CHECKING:
-    from rearguard.contacts.view import View
 
 __all__ = ["Reflector"]
 
@@ -54,29 +49,19 @@ class Reflector:
     """Devices of ours that are used against others."""
 
     kind: ClassVar[Kind] = Kind.REFLECTOR
-    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
-    def fold(self, state: State | None, window: View) -> State:
-        return fold_touches(
-            state,
-            window,
-            "direction = 'inbound' AND proto = 17 AND interface IS NOT NULL AND packets_s > 0",
-            server_proof=True,
-        )
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
-        if not state["touches"].num_rows:
+    def conclude(self, context: Context) -> Conclusion:
+        if context.overview.asked < context.policy.thresholds.reflector_min_packets:
             return Conclusion()
-        con = prepare(context, state["touches"])
-        find_reflections(con, context)
+        con = context.con
         con.execute(CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind))
         chosen = rows(con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
         con.execute(MEMBERS_SQL)
-        portraits = draw(con, context)
-        con.close()
+        portraits = draw(context, by_listener=True)
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from rearguard.detect.compromised import Compromised
 from rearguard.detect.exposed import Exposed
+from rearguard.detect.facts import fold
 from rearguard.detect.flood import Flood
+from rearguard.detect.overview import lay_out
 from rearguard.detect.probe import Probe
 from rearguard.detect.reflector import Reflector
 from rearguard.detect.scan import Scan
@@ -15,14 +18,21 @@ from rearguard.detect.shape import Context, Detector, Result
 from rearguard.detect.surge import PortSurge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    import duckdb
 
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.contacts.view import View
-    from rearguard.model.finding import Finding
     from rearguard.policy.policy import Policy
 
 __all__ = ["detectors", "ordered", "run", "run_windows"]
+
+TEMPORARY_SQL = """
+SELECT 'TABLE', table_name FROM duckdb_tables() WHERE temporary
+UNION ALL
+SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal
+"""
 
 
 def detectors() -> tuple[Detector, ...]:
@@ -45,36 +55,45 @@ def run(view: View, policy: Policy, catalogue: Catalogue) -> Result:
     return run_windows([view], policy, catalogue)
 
 
-def run_windows(views: list[View], policy: Policy, catalogue: Catalogue) -> Result:
+def run_windows(views: Sequence[View], policy: Policy, catalogue: Catalogue) -> Result:
     """All findings of several views of disjoint contacts, as if they were one.
 
-    One detector at a time, so that only its facts are in memory. Findings: the worst severity first, then by kind
-    and id. What a limit left out is told among the approximations, after those of the views.
+    Findings: the worst severity first, then by kind and id. What a limit left out is told among the
+    approximations, after those of the views.
     """
     spans = [view.span for view in views if view.span is not None]
     told = [text for view in views for text in view.approximations]
-    findings: list[Finding] = []
+    state = None
+    for view in views:
+        state = fold(state, view)
+    assert state is not None
+    con = views[0].con
+    before = _temporary(con)
+    context = Context(
+        con=con,
+        overview=lay_out(con, state, policy, catalogue),
+        policy=policy,
+        catalogue=catalogue,
+        pointer=views[0].pointer,
+        span=(min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None,
+    )
     for detector in ordered(detectors()):
-        state = None
-        for view in views:
-            state = detector.fold(state, view)
-        assert state is not None
-        context = Context(
-            con=views[0].con,
-            policy=policy,
-            catalogue=catalogue,
-            pointer=views[0].pointer,
-            span=(min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None,
-            concluded=tuple(findings),
-        )
-        conclusion = detector.conclude(state, context)
-        state = None  # before the next detector takes its facts
-        findings.extend(conclusion.findings)
+        conclusion = detector.conclude(context)
+        context = replace(context, concluded=(*context.concluded, *conclusion.findings))
         told.extend(conclusion.approximations)
         if conclusion.omitted:
             told.append(
                 f"{conclusion.omitted:,} more findings of the kind {detector.kind} are not listed"
                 f" (limits.findings_per_kind is {policy.limits.findings_per_kind:,})"
             )
-    findings.sort(key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id))
-    return Result(tuple(findings), tuple(told))
+    con.execute("".join(f'DROP {sort} temp."{name}";' for sort, name in sorted(_temporary(con) - before)))
+    found = sorted(
+        context.concluded, key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id)
+    )
+    return Result(tuple(found), tuple(told))
+
+
+def _temporary(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """What lives in the connection only: detectors leave nothing of theirs behind, which would cost memory."""
+    found = con.execute(TEMPORARY_SQL).fetchall()
+    return {(sort, name) for sort, name in found}

@@ -3,9 +3,10 @@
 * horizontal: enough devices on one catalogued interface within ``scan_window``; answers do not clear it, because
   on a management interface a stranger has no innocent way out;
 * slow: enough devices on one catalogued interface over the whole input;
-* vertical: enough ports of one device within ``scan_ports_window``, none of which became a conversation;
+* vertical: enough ports of one device within ``scan_ports_window``; uncatalogued ones only where nothing answered;
 * on uncatalogued TCP ports: the random walk and the fan-out of :mod:`rearguard.detect.walk`.
 
+Inbound and internal only: outward, a device of ours is a ``compromised-device`` or on its owner's business.
 One finding a source, interface and direction; what has no interface (vertical, uncatalogued) is one together.
 """
 
@@ -13,22 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows, transport
-from rearguard.detect.shape import Conclusion, Context, State
-from rearguard.detect.sources import build_groups, subject_of
-from rearguard.detect.touches import fold_touches, prepare
-from rearguard.detect.walk import run_fans, run_verticals, run_walks
+from rearguard.detect.shape import Conclusion, Context
+from rearguard.detect.sources import build_groups, subject_of, taken_sql
+from rearguard.detect.walk import find_searchers
 from rearguard.model.finding import Finding, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import duckdb
-
-    from rearguard.contacts.view import View
 
 __all__ = ["MAX_PORTS", "Scan"]
 
@@ -37,16 +30,14 @@ MAX_PORTS = 1024
 
 HORIZONTAL_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
-SELECT * FROM groups WHERE is_scan
-ORDER BY result DESC, devices DESC, source_hi, source_lo, interface, way LIMIT {limit}
-"""
+SELECT row_number() OVER ()::INTEGER AS gid, *
+FROM (FROM scans ORDER BY result DESC, devices DESC, source_hi, source_lo, interface, way LIMIT {limit});
 
-HORIZONTAL_MEMBERS_SQL = """
-CREATE OR REPLACE TEMP TABLE members AS
+CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
 FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
 ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened
+WHERE t.opened;
 """
 
 FORMLESS_SQL = """
@@ -65,7 +56,7 @@ seen AS (
 )
 SELECT
     row_number() OVER ()::INTEGER AS gid, NULL::VARCHAR AS interface, seen.*, swept, ports,
-    walks.accused, walks.ratio, walks.failures, fans.devices AS fan, in_window, in_ports
+    walks.accused, walks.ratio, walks.failures, fans.devices AS fan, in_fan, in_ports, count(*) OVER () AS total
 FROM seen
 JOIN required USING (rate)
 LEFT JOIN walks USING (source_hi, source_lo, way)
@@ -73,11 +64,9 @@ LEFT JOIN fans USING (source_hi, source_lo, way)
 LEFT JOIN swept USING (source_hi, source_lo, way)
 ANTI JOIN taken ON taken.source_hi = seen.source_hi AND taken.source_lo = seen.source_lo
     AND taken.way = seen.way AND taken.interface IS NULL
-ORDER BY coalesce(fan, 0) + coalesce(ports, 0) DESC, source_hi, source_lo, way LIMIT {limit}
-"""
+ORDER BY coalesce(fan, 0) + coalesce(ports, 0) DESC, source_hi, source_lo, way LIMIT {limit};
 
-FORMLESS_MEMBERS_SQL = """
-CREATE OR REPLACE TEMP TABLE members AS
+CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
 FROM touches t JOIN chosen c ON c.source_hi = t.source_hi AND c.source_lo = t.source_lo AND c.way = t.way
 LEFT JOIN verticals v ON v.source_hi = t.source_hi AND v.source_lo = t.source_lo AND v.way = t.way
@@ -86,59 +75,35 @@ WHERE t.opened AND (t.interface IS NULL AND (c.accused IS NOT NULL OR c.fan IS N
 """
 
 
-Build: TypeAlias = "Callable[[dict[str, Any], Portrait, Context], Finding]"
-
-
 @dataclass(frozen=True)
 class Scan:
     """Sources that search for devices."""
 
     kind: ClassVar[Kind] = Kind.SCAN
-    needs: ClassVar[frozenset[str]] = frozenset({"judged"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
     after: ClassVar[frozenset[Kind]] = frozenset({Kind.COMPROMISED_DEVICE})
 
-    def fold(self, state: State | None, window: View) -> State:
-        return fold_touches(state, window, "interface IS NOT NULL OR proto = 6")
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
-        if not state["touches"].num_rows:
-            return Conclusion()
-        con = prepare(context, state["touches"])
+    def conclude(self, context: Context) -> Conclusion:
+        con = context.con
         limit = context.policy.limits.findings_per_kind
-        build_groups(con, context)
-        total = _count(con, "SELECT count(*) FROM groups WHERE is_scan")
-        con.execute(HORIZONTAL_SQL.format(limit=limit))
-        findings = _each(con, context, HORIZONTAL_MEMBERS_SQL, _horizontal)
-
-        run_walks(con, context.policy.thresholds)
-        run_fans(con, context.policy.thresholds)
-        run_verticals(con, context.policy.thresholds)
-        total += _count(
-            con,
-            "SELECT count(*) FROM (SELECT source_hi, source_lo, way FROM walks"
-            " UNION SELECT source_hi, source_lo, way FROM fans"
-            " UNION SELECT source_hi, source_lo, way FROM verticals)",
-        )
-        con.execute(FORMLESS_SQL.format(limit=limit))
-        findings += _each(con, context, FORMLESS_MEMBERS_SQL, _formless)
-        con.close()
+        findings: list[Finding] = []
+        total = 0
+        con.execute(taken_sql(context.of(Kind.COMPROMISED_DEVICE)))
+        if context.overview.tried:
+            build_groups(context)
+            con.execute(HORIZONTAL_SQL.format(limit=limit))
+            groups = rows(con, "SELECT *, (SELECT count(*) FROM scans) AS total FROM chosen")
+            portraits = draw(context) if groups else {}
+            findings += [_horizontal(group, portraits[group["gid"]], context) for group in groups]
+            total += groups[0]["total"] if groups else 0
+        if find_searchers(context):
+            con.execute(FORMLESS_SQL.format(limit=limit))
+            groups = rows(con, "SELECT * FROM chosen")
+            portraits = draw(context) if groups else {}
+            findings += [_formless(group, portraits[group["gid"]], context) for group in groups]
+            total += groups[0]["total"] if groups else 0
         findings.sort(key=lambda finding: (-finding.severity.rank, finding.id))
         return Conclusion(tuple(findings[:limit]), max(0, total - limit))
-
-
-def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _each(con: duckdb.DuckDBPyConnection, context: Context, members_sql: str, build: Build) -> list[Finding]:
-    chosen = rows(con, "SELECT * FROM chosen")
-    if not chosen:
-        return []
-    con.execute(members_sql)
-    portraits = draw(con, context)
-    return [build(group, portraits[group["gid"]], context) for group in chosen]
 
 
 def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
@@ -237,7 +202,7 @@ def _formless(group: dict[str, Any], portrait: Portrait, context: Context) -> Fi
             f"{wording.who(portrait, str(subject.address), group['way'])} searched"
             f" {wording.many(portrait.seen, 'device')}: {'; '.join(said)}."
         ),
-        details=details | _details(portrait, group["in_window"]),
+        details=details | _details(portrait, group["in_fan"]),
     )
 
 
@@ -245,7 +210,7 @@ def _details(portrait: Portrait, needs: int) -> dict[str, Any]:
     details: dict[str, Any] = {"tries": portrait.tries, "dark_devices": portrait.dark}
     if portrait.identity_unknown:
         details["answered_identity_unknown"] = portrait.identity_unknown
-    return details | wording.sampling_details(portrait, needs)
+    return details | wording.hit_details(portrait) | wording.sampling_details(portrait, needs)
 
 
 def _confidence(portrait: Portrait, excess: float) -> float:

@@ -1,42 +1,37 @@
 """The one shape that every detector has, and what it is given to conclude from.
 
-A detector is a fold over windows of the judged view: ``fold`` takes facts out of one window and puts them beside
-those of earlier windows, ``conclude`` reasons about all of them. Facts are Arrow tables that merge by being put
-one after the other, so any division of the contacts into windows gives the same findings; a file is one window,
-a live run has many.
+All detectors reason about the same facts, which are folded once (:mod:`rearguard.detect.facts`). A detector says
+which of them it ``needs`` and ``conclude``s; a file is one window of facts, a live run has many.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import duckdb
-    import pyarrow as pa
 
     from rearguard.catalogue.catalogue import Catalogue
-    from rearguard.contacts.view import View
+    from rearguard.detect.overview import Overview
     from rearguard.model.finding import Finding, Kind
     from rearguard.policy.policy import Policy
 
-__all__ = ["Conclusion", "Context", "Detector", "Result", "State", "Table", "append", "read"]
-
-Table: TypeAlias = "pa.Table"
-State: TypeAlias = "dict[str, pa.Table]"
-"""Facts by name."""
+__all__ = ["Conclusion", "Context", "Detector", "Result"]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a conclusion rests on beside the facts: policy, catalogue, where records are, earlier findings.
+    """What a conclusion rests on: the facts, policy, catalogue, where records are, earlier findings.
 
-    ``con`` is a place to reason in: detectors take a cursor of it, so that nothing of theirs stays behind.
+    ``con`` has the facts as views, and ``touches``, ``required``, ``shared_ports`` and ``reflections`` beside them
+    (:func:`rearguard.detect.overview.lay_out`); ``overview`` tells what is in them.
     """
 
     con: duckdb.DuckDBPyConnection
+    overview: Overview
     policy: Policy
     catalogue: Catalogue
     pointer: Callable[[int], tuple[str, int]]
@@ -70,26 +65,9 @@ class Detector(Protocol):
 
     kind: ClassVar[Kind]
     needs: ClassVar[frozenset[str]]
-    """Which tables of the view: ``judged``, ``census``, ``crowd``."""
+    """Which facts: ``touches``, ``census``, ``crowd``, ``listeners``."""
     after: ClassVar[frozenset[Kind]]
     """Kinds whose findings ``conclude`` wants to see."""
 
-    def fold(self, state: State | None, window: View) -> State:
-        """The facts of ``window`` beside those of ``state``; neither is changed."""
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
+    def conclude(self, context: Context) -> Conclusion:
         """The findings of all facts."""
-
-
-def read(window: View, sql: str) -> Table:
-    """The answer of a query over one window."""
-    return window.con.sql(sql).to_arrow_table()
-
-
-def append(state: State | None, facts: State) -> State:
-    """Facts of two disjoint windows together."""
-    if state is None:
-        return facts
-    import pyarrow as pa
-
-    return {name: pa.concat_tables([state[name], table]) for name, table in facts.items()}

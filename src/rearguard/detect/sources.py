@@ -1,7 +1,9 @@
 """Who tried how many devices on which interface: the grouping that ``scan`` and ``probe`` share.
 
-A group is one source, one catalogued interface and one direction. Within it a device counts once, at its first
-touch, so that repeated tries, several ports of one interface and retransmissions make nobody a scanner.
+A group is one source, one catalogued interface and one direction, inbound or internal: what a customer opens
+outward is the customer's own business. Touches are counted first; devices are told apart only in the groups that
+are large enough for a scan. There a device counts once, at its first touch, so that repeated tries, several
+ports of one interface and retransmissions make nobody a scanner.
 """
 
 from __future__ import annotations
@@ -9,118 +11,82 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from rearguard.detect.estimate import needed
-from rearguard.detect.portrait import rows
-from rearguard.detect.touches import fill
+from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address, halves
 from rearguard.model.bits import DIRECTIONS, INBOUND
-from rearguard.model.finding import Finding, Kind, Subject
+from rearguard.model.finding import Finding, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import duckdb
-
     from rearguard.detect.portrait import Portrait
     from rearguard.detect.shape import Context
 
-__all__ = ["SECOND", "build_groups", "find_reflections", "require", "source_key", "subject_of", "take"]
+__all__ = ["SECOND", "build_groups", "source_key", "subject_of", "taken_sql"]
 
 SECOND = 1_000_000_000
 
-REFLECTIONS_SQL = """
-CREATE OR REPLACE TEMP TABLE reflections AS
-SELECT server_hi, server_lo, interface, source_net
-FROM touches
-WHERE forgeable AND packets_s > 0 AND way = 0
-GROUP BY ALL
-HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
-"""
-
-PAIRS_SQL = """
-CREATE OR REPLACE TEMP TABLE pairs AS
-SELECT
-    source_hi, source_lo, interface, way, device_hi, device_lo,
-    min(begun) AS begun, coalesce(bool_or(dark), false) AS dark, min(rate) AS rate, max(result) AS result,
-    min(client_lo) AS low, max(client_lo) AS high
-FROM touches ANTI JOIN reflections USING (server_hi, server_lo, interface, source_net)
-WHERE opened AND interface IS NOT NULL
-GROUP BY ALL
-"""
-
 GROUPS_SQL = """
+CREATE OR REPLACE TEMP VIEW tried AS
+SELECT
+    source_hi, source_lo, interface, way, device_hi, device_lo, begun, client_lo, dark, rate, result, lan
+FROM touches ANTI JOIN reflections USING (server_hi, server_lo, interface, source_net)
+WHERE opened AND interface IS NOT NULL AND way <> 1;
+
 CREATE OR REPLACE TEMP TABLE groups AS
 WITH counted AS (
     SELECT
-        source_hi, source_lo, interface, way, count(*) AS devices, count(*) FILTER (dark) AS dark,
-        min(rate) AS rate, max(result) AS result, min(low) AS low, max(high) AS high
-    FROM pairs ANTI JOIN taken USING (source_hi, source_lo, interface, way)
+        source_hi, source_lo, interface, way, count(*) AS touches, count(*) FILTER (NOT lan) AS strange,
+        count(*) FILTER (dark) AS dark, min(rate) AS rate, max(result) AS result,
+        min(client_lo) AS low, max(client_lo) AS high
+    FROM tried
+    GROUP BY ALL
+)
+SELECT counted.*, in_window, in_all
+FROM counted JOIN required USING (rate) ANTI JOIN taken USING (source_hi, source_lo, interface, way);
+
+CREATE OR REPLACE TEMP TABLE scans AS
+WITH pairs AS (
+    SELECT source_hi, source_lo, interface, way, device_hi, device_lo, min(begun) AS begun
+    FROM tried SEMI JOIN (
+        SELECT source_hi, source_lo, interface, way FROM groups WHERE touches >= least(in_window, in_all)
+    ) USING (source_hi, source_lo, interface, way)
     GROUP BY ALL
 ),
 peaks AS (
-    SELECT source_hi, source_lo, interface, way, max(recent) AS peak
+    SELECT source_hi, source_lo, interface, way, count(*) AS devices, max(recent) AS peak
     FROM (
         SELECT source_hi, source_lo, interface, way, count(*) OVER (
             PARTITION BY source_hi, source_lo, interface, way
             ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
         ) AS recent
-        FROM pairs SEMI JOIN (
-            SELECT source_hi, source_lo, interface, way FROM counted JOIN required USING (rate)
-            WHERE devices >= least(in_window, in_all)
-        ) USING (source_hi, source_lo, interface, way)
+        FROM pairs
     )
     GROUP BY ALL
 )
-SELECT
-    row_number() OVER ()::INTEGER AS gid, counted.*, coalesce(peak, devices) AS peak, in_window, in_all,
-    coalesce(peak >= in_window OR devices >= in_all, false) AS is_scan,
-    coalesce(peak >= in_window, false) AS is_fast
-FROM counted
-JOIN required USING (rate)
-LEFT JOIN peaks USING (source_hi, source_lo, interface, way)
+SELECT groups.*, devices, peak, peak >= in_window AS is_fast
+FROM groups JOIN peaks USING (source_hi, source_lo, interface, way)
+WHERE peak >= in_window OR devices >= in_all;
 """
 
 
-def find_reflections(con: duckdb.DuckDBPyConnection, context: Context) -> None:
-    """Leave in ``reflections`` who is attacked through which amplifier: those are victims, not sources (B4)."""
-    thresholds = context.policy.thresholds
-    sql = REFLECTIONS_SQL.format(packets=thresholds.reflector_min_packets, ratio=thresholds.reflector_ratio)
-    con.execute(sql)
-
-
-def take(con: duckdb.DuckDBPyConnection, findings: Iterable[Finding]) -> None:
-    """Leave in ``taken`` the groups that were concluded already as something worse."""
+def taken_sql(findings: Iterable[Finding]) -> str:
+    """Statements that leave in ``taken`` the groups that were concluded already as something worse."""
     keys = [
         (*source_key(finding.subject.address), finding.interface, DIRECTIONS.index(finding.direction))
         for finding in findings
         if finding.subject.address is not None
     ]
     shape = "taken (source_hi UBIGINT, source_lo UBIGINT, interface VARCHAR, way UTINYINT)"
-    fill(con, shape, keys)
+    return table_sql(shape, keys)
 
 
-def require(con: duckdb.DuckDBPyConnection, in_window: int, in_all: int, in_ports: int) -> None:
-    """Leave in ``required`` how much must be seen at each sampling rate that occurs (rule B14)."""
-    rates = [
-        row["rate"]
-        for row in rows(con, "SELECT DISTINCT greatest(sampling, 1) AS rate FROM facts ORDER BY rate")
-    ]
-    shape = "required (rate UINTEGER, in_window UINTEGER, in_all UINTEGER, in_ports UINTEGER)"
-    wanted = (in_window, in_all, in_ports)
-    fill(con, shape, [(rate, *(needed(number, rate) for number in wanted)) for rate in rates])
+def build_groups(context: Context) -> None:
+    """Leave ``groups``, each source on each interface with its touches, and ``scans``, those that are one.
 
-
-def build_groups(con: duckdb.DuckDBPyConnection, context: Context) -> None:
-    """Leave the table ``groups``: each source on each interface, how many devices, and whether that is a scan.
-
-    Groups that were concluded as a compromised device, and victims of reflection, are left out.
+    What is in ``taken``, and victims of reflection, are left out.
     """
-    thresholds = context.policy.thresholds
-    find_reflections(con, context)
-    take(con, context.of(Kind.COMPROMISED_DEVICE))
-    require(con, thresholds.scan_targets, thresholds.slow_scan_targets, thresholds.scan_ports)
-    con.execute(PAIRS_SQL)
-    con.execute(GROUPS_SQL.format(window=thresholds.scan_window * SECOND))
+    context.con.execute(GROUPS_SQL.format(window=context.policy.thresholds.scan_window * SECOND))
 
 
 def source_key(address: str) -> tuple[int, int]:

@@ -17,18 +17,16 @@ import numpy as np
 from rearguard.contacts import hll
 from rearguard.detect import wording
 from rearguard.detect.portrait import Portrait, draw, rows, transport
-from rearguard.detect.shape import Conclusion, Context, State, append, read
-from rearguard.detect.surge_series import build, split_key
-from rearguard.detect.surge_statistics import Alarm, Budget, alarms, diurnal_shape
-from rearguard.detect.touches import fill, fold_touches, prepare
-from rearguard.model.bits import TRANSIT
+from rearguard.detect.shape import Conclusion, Context
+from rearguard.detect.surge_series import Series, build, ranges, split_key
+from rearguard.detect.surge_statistics import Alarm, Budget, Diurnal, alarms
+from rearguard.detect.touches import table_sql
 from rearguard.model.finding import Finding, Kind, Peers, Severity, Subject
 
 if TYPE_CHECKING:
     import duckdb
 
     from rearguard.catalogue.model import Interface
-    from rearguard.contacts.view import View
 
 __all__ = ["PortSurge"]
 
@@ -37,42 +35,34 @@ FEW_TARGETS = 3
 WORM_SHARE = 0.1
 """From this share of sources that listen on the port themselves the surge has the shape of a worm."""
 
-CENSUS_SQL = f"""
-SELECT minute, port, proto, direction, packets, bytes, tries, sources, targets
-FROM census
-WHERE tries > 0 AND direction <> {TRANSIT}
-"""
-
-LISTENERS_SQL = """
-SELECT DISTINCT server_hi, server_lo, port, proto
-FROM judged
-WHERE direction = 'outbound' AND outcome IN ('answered', 'conversed')
+CELLS_SQL = """
+SELECT
+    port, count(*) AS cells, count(DISTINCT (proto, direction)) AS series,
+    min(minute) AS first, max(minute) AS last
+FROM fact_census GROUP BY port ORDER BY port
 """
 
 ORDERED_SQL = """
 SELECT minute, port, proto, direction, tries, sources
-FROM census_facts ORDER BY port, proto, direction, minute
+FROM fact_census WHERE port BETWEEN {first} AND {last} ORDER BY port, proto, direction, minute
 """
 
 TOTALS_SQL = """
 SELECT gid, sum(packets)::BIGINT AS packets, sum(bytes)::BIGINT AS bytes, sum(tries)::BIGINT AS tries
-FROM census_facts JOIN surges USING (port, proto, direction)
+FROM fact_census JOIN surges USING (port, proto, direction)
 WHERE minute >= from_minute AND minute < to_minute
 GROUP BY gid
 """
 
 TARGETS_SQL = """
 SELECT gid, targets
-FROM census_facts JOIN surges USING (port, proto, direction)
+FROM fact_census JOIN surges USING (port, proto, direction)
 WHERE minute >= worst_from AND minute < worst_to
 """
 
 MEMBERS_SQL = f"""
-CREATE OR REPLACE TEMP TABLE members AS
-SELECT s.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo, EXISTS (
-    FROM listener_facts l
-    WHERE l.server_hi = t.client_hi AND l.server_lo = t.client_lo AND l.port = t.port AND l.proto = t.proto
-) AS listens
+CREATE OR REPLACE TEMP VIEW members AS
+SELECT s.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
 FROM touches t JOIN surges s ON s.port = t.port AND s.proto = t.proto AND s.direction = t.way
 WHERE t.tries > 0 AND t.ended >= from_minute * {MINUTE} AND t.begun < to_minute * {MINUTE}
 """
@@ -80,10 +70,12 @@ WHERE t.tries > 0 AND t.ended >= from_minute * {MINUTE} AND t.begun < to_minute 
 SHAPE_SQL = """
 SELECT
     gid, count(DISTINCT (client_hi, client_lo)) AS sources,
-    count(DISTINCT (client_hi, client_lo)) FILTER (listens) AS listeners,
+    count(DISTINCT (client_hi, client_lo)) FILTER (l.port IS NOT NULL) AS listeners,
     count(DISTINCT (client_hi, client_lo)) FILTER (surveyor IS NOT NULL) AS surveyors,
-    count(DISTINCT (server_hi, server_lo)) FILTER (result >= 3) AS answering
-FROM members GROUP BY gid
+    count(DISTINCT (m.server_hi, m.server_lo)) FILTER (result >= 3) AS answering
+FROM members m LEFT JOIN (SELECT DISTINCT * FROM fact_listeners) l
+    ON l.server_hi = m.client_hi AND l.server_lo = m.client_lo AND l.port = m.port AND l.proto = m.proto
+GROUP BY gid
 """
 
 
@@ -92,46 +84,47 @@ class PortSurge:
     """Ports that suddenly interest many networks."""
 
     kind: ClassVar[Kind] = Kind.PORT_SURGE
-    needs: ClassVar[frozenset[str]] = frozenset({"judged", "census"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches", "census", "listeners"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
-    def fold(self, state: State | None, window: View) -> State:
-        touches = fold_touches(None, window, "tries > 0", more=", coalesce(last_c, last) AS ended")
-        facts = {"census": read(window, CENSUS_SQL), "listeners": read(window, LISTENERS_SQL)}
-        return append(state, touches | facts)
-
-    def conclude(self, state: State, context: Context) -> Conclusion:
-        thresholds = context.policy.thresholds
-        if not state["census"].num_rows:
+    def conclude(self, context: Context) -> Conclusion:
+        thresholds, con = context.policy.thresholds, context.con
+        ports = rows(con, CELLS_SQL)
+        if not ports:
             return Conclusion()
-        con = prepare(context, state["touches"])
-        con.register("census_facts", state["census"])
-        con.register("listener_facts", state["listeners"])
-        span = None if context.span is None else (context.span[0] // MINUTE, context.span[1] // MINUTE)
-        series = build(con.sql(ORDERED_SQL).to_arrow_table(), span)
-        told = []
-        minutes = series[0].last - series[0].first + 1
+        span = min(row["first"] for row in ports), max(row["last"] for row in ports)
+        if context.span is not None:
+            span = context.span[0] // MINUTE, context.span[1] // MINUTE
+        minutes = span[1] - span[0] + 1
         needed = 2 * thresholds.surge_baseline_minutes  # the later half of a short past is not learned from
         if minutes <= needed:
-            told.append(
-                f"port-surge was not judged: {minutes} minutes of traffic, and the first {needed} are needed as a"
-                " baseline"
-            )
-        budget = Budget.of(series, thresholds.surge_false_alarms)
-        shape = diurnal_shape(series[-1])
+            told = f"{minutes} minutes of traffic, and the first {needed} are needed as a baseline"
+            return Conclusion(approximations=(f"port-surge was not judged: {told}",))
+        pieces = tuple(ranges([row["port"] for row in ports], [row["cells"] for row in ports]))
+        budget = Budget.of(sum(row["series"] for row in ports), thresholds.surge_false_alarms)
+        day = Diurnal(span[0] // 60, span[1] // 60)
+        if day.worthwhile:
+            for piece in pieces:
+                day.learn(_series(con, piece, span)[-1])
+        shape = day.shape()
         by_port: dict[int, list[Alarm]] = defaultdict(list)
-        for one in series:
-            for alarm in alarms(one, shape, thresholds, budget):
-                by_port[alarm.key].append(alarm)
+        for piece in pieces:
+            for one in _series(con, piece, span):
+                for alarm in alarms(one, shape, thresholds, budget):
+                    by_port[alarm.key].append(alarm)
         worst_first = sorted(by_port.values(), key=lambda found: (min(a.log_p for a in found), found[0].key))
         limit = context.policy.limits.findings_per_kind
-        findings = _describe(con, context, worst_first[:limit], budget, shape is not None)
-        con.close()
-        return Conclusion(tuple(findings), max(0, len(worst_first) - limit), tuple(told))
+        findings = _describe(context, worst_first[:limit], budget, shape is not None)
+        return Conclusion(tuple(findings), max(0, len(worst_first) - limit))
+
+
+def _series(con: duckdb.DuckDBPyConnection, piece: tuple[int, int], span: tuple[int, int]) -> list[Series]:
+    """The series of a range of ports."""
+    first, last = piece
+    return build(con.sql(ORDERED_SQL.format(first=first, last=last)).to_arrow_table(), span)
 
 
 def _describe(
-    con: duckdb.DuckDBPyConnection,
     context: Context,
     surges: list[list[Alarm]],
     budget: Budget,
@@ -139,6 +132,7 @@ def _describe(
 ) -> list[Finding]:
     if not surges:
         return []
+    con = context.con
     table = []
     for gid, found in enumerate(surges):
         worst = _worst(found)
@@ -156,9 +150,8 @@ def _describe(
         "gid INTEGER, port USMALLINT, proto UTINYINT, direction UTINYINT,"
         " from_minute BIGINT, to_minute BIGINT, worst_from BIGINT, worst_to BIGINT"
     )
-    fill(con, f"surges ({columns})", table)
-    con.execute(MEMBERS_SQL)
-    portraits = draw(con, context)
+    con.execute(table_sql(f"surges ({columns})", table) + MEMBERS_SQL)
+    portraits = draw(context)
     shapes = {row["gid"]: row for row in rows(con, SHAPE_SQL)}
     totals = {row["gid"]: row for row in rows(con, TOTALS_SQL)}
     targets: dict[int, list[bytes]] = defaultdict(list)

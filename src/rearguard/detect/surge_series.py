@@ -1,7 +1,8 @@
 """Series of distinct source networks by port: the census, merged to 1, 5, 15 and 60 minutes.
 
 Sketches of neighbouring minutes merge by the larger register, so a source that tries for an hour counts once in
-the hour. Everything is done on whole columns; a row of the census is never looked at by itself.
+the hour. Everything is done on whole columns; a row of the census is never looked at by itself. A census may have
+many millions of cells, so it is read one range of ports after the other.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ import numpy.typing as npt
 from rearguard.contacts import hll
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pyarrow as pa
 
-__all__ = ["MERGES", "Series", "build", "estimates", "split_key"]
+__all__ = ["AT_ONCE", "MERGES", "Series", "build", "estimates", "ranges", "split_key"]
 
 MERGES = (1, 5, 15, 60)
 """Minutes. Short ones warn early, long ones see what grows slowly."""
 
-_CHUNK = 65_536
+AT_ONCE = 1 << 18
+"""Cells that are looked at together, about 100 bytes each, twice while they are merged."""
+
+_CHUNK = 1 << 14
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -54,20 +60,30 @@ def split_key(key: int) -> tuple[int, int, int]:
     return key >> 16, key >> 8 & 0xFF, key & 0xFF
 
 
-def build(table: pa.Table, span: tuple[int, int] | None) -> list[Series]:
-    """The series of a census that is sorted by port, proto, direction and minute; one a merge.
+def ranges(ports: Sequence[int], cells: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last port of ranges with about ``AT_ONCE`` cells; each of the ascending ``ports`` has ``cells``."""
+    first, held = 0, 0
+    for place, count in enumerate(cells):
+        if held and held + count > AT_ONCE:
+            yield ports[first], ports[place - 1]
+            first, held = place, 0
+        held += count
+    if held:
+        yield ports[first], ports[-1]
+
+
+def build(table: pa.Table, span: tuple[int, int]) -> list[Series]:
+    """The series of cells that are sorted by port, proto, direction and minute; one a merge.
 
     ``span``: first and last minute of the whole input; a minute in it without a row is a zero, not a gap.
     """
     keys = _column(table, "port") << 16 | _column(table, "proto") << 8 | _column(table, "direction")
     minutes, tries, sketches = _column(table, "minute"), _column(table, "tries"), _sketches(table, "sources")
-    if span is None:
-        span = (int(minutes.min()), int(minutes.max())) if len(minutes) else (0, 0)
     first, last = span
     inside = (minutes >= first) & (minutes <= last)
-    keys, minutes, tries, sketches = keys[inside], minutes[inside], tries[inside], sketches[inside]
+    if not inside.all():
+        keys, minutes, tries, sketches = keys[inside], minutes[inside], tries[inside], sketches[inside]
     series = []
-    windows = minutes
     for merge in MERGES:
         windows = minutes // merge
         starts = np.flatnonzero(np.r_[True, (np.diff(keys) != 0) | (np.diff(windows) != 0)][: len(keys)])

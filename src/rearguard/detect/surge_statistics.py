@@ -32,11 +32,11 @@ from rearguard.contacts import hll
 from rearguard.detect.surge_series import MERGES, Floats, Ints, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from rearguard.policy.thresholds import Thresholds
 
-__all__ = ["Alarm", "Budget", "Past", "alarms", "diurnal_shape", "smallest", "surprise"]
+__all__ = ["Alarm", "Budget", "Diurnal", "Past", "alarms", "smallest", "surprise"]
 
 DAY = 1440
 WEEK = 7 * DAY
@@ -54,6 +54,7 @@ LEAST_SERIES = 1000
 
 _BUSY = 5.0
 _ENOUGH_PORTS = 8
+_PORTS_AT_MOST = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,9 @@ class Budget:
     tests_a_day: int
 
     @classmethod
-    def of(cls, series: Sequence[Series], false_alarms: float) -> Budget:
-        """The budget over all ports of all merges."""
-        ports = max(LEAST_SERIES, *(len(np.unique(item.keys)) for item in series))
-        tests = ports * sum(DAY // merge for merge in MERGES)
+    def of(cls, series: int, false_alarms: float) -> Budget:
+        """The budget over so many series (port, protocol, direction) at all merges."""
+        tests = max(LEAST_SERIES, series) * sum(DAY // merge for merge in MERGES)
         return cls(false_alarms / tests, tests)
 
 
@@ -141,26 +141,39 @@ def smallest(past: Past, shape: float, thresholds: Thresholds, budget: Budget) -
     return low
 
 
-def diurnal_shape(hourly: Series) -> Floats | None:
-    """How busy each of the 24 hours (UTC) is, mean 1; None while two days or enough busy ports are missing."""
-    hours = hourly.last - hourly.first + 1
-    if hours * 60 < LONG:
-        return None
-    _, begins, ends = hourly.ranges()
-    relative = []
-    for begin, end in zip(begins, ends, strict=True):
-        dense = np.zeros(hours)
-        dense[hourly.windows[begin:end] - hourly.first] = hourly.sources[begin:end]
-        level = float(np.median(dense))
-        if level >= _BUSY:
-            relative.append(dense / level)
-    if len(relative) < _ENOUGH_PORTS:
-        return None
-    common = np.median(np.array(relative), axis=0)
-    of_day = (np.arange(hours) + hourly.first) % 24
-    shape = np.array([np.median(common[of_day == hour]) for hour in range(24)])
-    bounded: Floats = np.clip(shape / shape.mean(), 0.25, 4.0)
-    return bounded
+class Diurnal:
+    """Learns how busy each of the 24 hours (UTC) is from the hourly series of all ports, piece by piece."""
+
+    def __init__(self, first: int, last: int) -> None:
+        """``first`` and ``last`` hour of the whole input."""
+        self._first, self._hours = first, last - first + 1
+        self._busiest: list[tuple[float, int, Floats]] = []
+
+    @property
+    def worthwhile(self) -> bool:
+        """Whether there are two days to learn from."""
+        return self._hours * 60 >= LONG
+
+    def learn(self, hourly: Series) -> None:
+        """Take in some ports."""
+        for key, begin, end in zip(*hourly.ranges(), strict=True):
+            dense = np.zeros(self._hours)
+            dense[hourly.windows[begin:end] - self._first] = hourly.sources[begin:end]
+            level = float(np.median(dense))
+            if level >= _BUSY:
+                self._busiest.append((-level, int(key), dense / level))
+        self._busiest.sort(key=lambda item: item[:2])
+        del self._busiest[_PORTS_AT_MOST:]
+
+    def shape(self) -> Floats | None:
+        """The 24 hours, mean 1; None while two days or enough busy ports are missing."""
+        if not self.worthwhile or len(self._busiest) < _ENOUGH_PORTS:
+            return None
+        common = np.median(np.array([relative for _, _, relative in self._busiest]), axis=0)
+        of_day = (np.arange(self._hours) + self._first) % 24
+        shape = np.array([np.median(common[of_day == hour]) for hour in range(24)])
+        bounded: Floats = np.clip(shape / shape.mean(), 0.25, 4.0)
+        return bounded
 
 
 def alarms(series: Series, shape: Floats | None, thresholds: Thresholds, budget: Budget) -> Iterator[Alarm]:

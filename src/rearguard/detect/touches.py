@@ -7,53 +7,49 @@ management port because a client happened to use it (rule A3), and what neither 
 talking after an answer; or the record is a flow of several packets with SYN among its flags. A SYN+ACK, RST or
 ICMP error for a packet that nobody sent opens nothing.
 ``bare`` means that the opener never went on: SYNs and nothing else, or a datagram without a reply.
+``lan`` is the use of a home network: both ends private or link-local and in one /24 (IPv6: /64), on an interface
+that its owner may open. Few such contacts are nobody's business.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rearguard.detect.shape import State, append, read
+from rearguard.catalogue.model import Initiator
 from rearguard.model import bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import duckdb
+    from rearguard.catalogue.catalogue import Catalogue
+    from rearguard.policy.policy import Policy
 
-    from rearguard.contacts.view import View
-    from rearguard.detect.shape import Context, Table
-
-__all__ = [
-    "ANSWERED",
-    "CONVERSED",
-    "OUTCOMES",
-    "REFUSED",
-    "UNANSWERED",
-    "UNKNOWN",
-    "fill",
-    "fold_touches",
-    "prepare",
-]
+__all__ = ["OUTCOMES", "TOUCHES_SQL", "shared_ports", "table_sql", "view_sql"]
 
 OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
-UNKNOWN, UNANSWERED, REFUSED, ANSWERED, CONVERSED = range(5)
+"""The order of ``result``: the further, the worse."""
 
 _WENT_ON = bits.SEEN_DATA | bits.SEEN_ACK | bits.SEEN_FIN
 
+
+def _number(column: str, words: Sequence[str]) -> str:
+    """SQL for the place of a word, from 0."""
+    cases = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(words))
+    return f"CASE {column} {cases} END::UTINYINT"
+
+
 TOUCHES_SQL = f"""
 SELECT
-    client_hi, client_lo, server_hi, server_lo, port, proto, interface, sampling,
-    list_position({list(bits.DIRECTIONS)!r}, direction)::UTINYINT AS way,
-    list_position({list(OUTCOMES)!r}, outcome)::UTINYINT AS result,
-    server_network, surveyor, exception, verified, dark,
-    tries, packets_c, packets_s, bytes_c, bytes_s, coalesce(first_c, first) AS begun, last,
+    client_hi, client_lo, server_hi, server_lo, port, proto, interface, listener, sampling,
+    {_number("direction", bits.DIRECTIONS)} AS way, {_number("outcome", OUTCOMES)} AS result,
+    client_network, server_network, surveyor, exception, verified, dark,
+    tries, packets_c, packets_s, bytes_c, bytes_s, payload_s,
+    coalesce(first_c, first) AS begun, coalesce(last_c, last) AS ended, last,
     fp_mirai, fp_zmap, fp_masscan,
-    {{answer}} AS answer,
-    CASE WHEN answer THEN proof_rank_s ELSE proof_rank_c END AS proof_rank,
-    CASE WHEN answer THEN proof_time_s ELSE proof_time_c END AS proof_time,
-    CASE WHEN answer THEN proof_rec_s ELSE proof_rec_c END AS proof_rec,
-    CASE WHEN answer THEN proof_port_s ELSE proof_port_c END AS proof_port,
+    coalesce(proof_rank_c, 255) AS rank_c, proof_time_c AS time_c, proof_rec_c AS rec_c, proof_port_c AS port_c,
+    coalesce(proof_rank_s, 255) AS rank_s, proof_time_s AS time_s, proof_rec_s AS rec_s, proof_port_s AS port_s,
+    coalesce(load_port_s, proof_port_s, 0) AS far_port,
+    seen_s & {bits.SEEN_SYNACK} <> 0 AS synack, seen_s & {bits.SEEN_DATA} <> 0 OR payload_s > 0 AS spoke,
     coalesce(
         tries > 0
         OR (seen_c & {_WENT_ON} <> 0 AND outcome IN ('answered', 'conversed'))
@@ -67,23 +63,14 @@ SELECT
         END,
         false
     ) AS bare
-    {{more}}
 FROM judged
-WHERE target AND NOT coalesce(authorised, false) AND direction <> 'transit' AND ({{which}})
+WHERE target AND NOT coalesce(authorised, false) AND direction <> 'transit'
 """
 
-ANSWER_SQL = {
-    False: "coalesce(proof_rank_c, 255) = 255",
-    True: "coalesce(proof_rank_s, 255) < 255",
-}
-"""Whose packet proves a touch: the opener's unless it was not seen, or the listener's if it was."""
-
-PREPARE_SQL = """
+VIEW_SQL = """
 CREATE OR REPLACE TEMP VIEW touches AS
 SELECT
-    * EXCLUDE (way, result),
-    (way - 1)::UTINYINT AS way, (result - 1)::UTINYINT AS result,
-    greatest(sampling, 1) AS rate,
+    *, greatest(sampling, 1) AS rate,
     client_hi AS source_hi,
     CASE WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo ELSE 0 END AS source_lo,
     {device_hi} AS device_hi, {device_lo} AS device_lo,
@@ -91,61 +78,57 @@ SELECT
         WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo >> 8 ELSE client_hi >> 16
     END AS source_net,
     proto = {udp} AND coalesce(interface IN ({amplifiers}), false) AND NOT coalesce(verified, false)
-        AS forgeable
-FROM facts
+        AS forgeable,
+    coalesce(way = {internal} AND client_hi = server_hi AND interface IN ({owners}), false)
+        AND CASE
+            WHEN client_hi = 0 THEN client_lo >> 8 = server_lo >> 8 AND (
+                client_lo >> 24 = 16776970             -- 10.0.0.0/8, RFC 1918
+                OR client_lo >> 20 = 268434113         -- 172.16.0.0/12
+                OR client_lo >> 16 IN (4294951080, 4294945278)  -- 192.168.0.0/16; 169.254.0.0/16, RFC 3927
+            )
+            ELSE client_hi >> 57 = 126 OR client_hi >> 54 = 1018  -- fc00::/7, RFC 4193; fe80::/10, RFC 4291
+        END AS lan
+FROM fact_touches
 """
 
 PROTOCOLS = {"tcp": bits.TCP, "udp": bits.UDP}
+_OWNER = {Initiator.OWNER_ON_LAN, Initiator.OWNER_FROM_ANYWHERE}
 
 
-def fold_touches(
-    state: State | None, window: View, which: str, *, server_proof: bool = False, more: str = ""
-) -> State:
-    """Add a window's touches that satisfy ``which``, a condition on the columns of ``judged``.
-
-    ``server_proof``: the listener's packet is the evidence (it answered), not the opener's. ``more``: further
-    columns of the select list, each after a comma.
-    """
-    sql = TOUCHES_SQL.format(which=which, answer=ANSWER_SQL[server_proof], more=more)
-    return append(state, {"touches": read(window, sql)})
-
-
-def prepare(context: Context, table: Table) -> duckdb.DuckDBPyConnection:
-    """A cursor with the view ``touches``: the facts, and who counts as one source and as one device.
+def view_sql(policy: Policy, catalogue: Catalogue) -> str:
+    """The view ``touches`` over the facts: who counts as one source and as one device, and what is whose right.
 
     A source is an IPv4 address or an IPv6 /64; a device is an address, or the delegated prefix where the policy
     gives its length (rule A8). ``source_net`` is the /24 or /48. ``forgeable``: a request whose sender may be
-    somebody else, toward a service that answers more than it is asked (rule B4). Beside it the table
-    ``shared_ports``, where customers run services of their own, so that an answer does not say whose it is
-    (rule B7).
+    somebody else, toward a service that answers more than it is asked (rule B4).
     """
-    con = context.con.cursor()
-    con.register("facts", table)
-    interfaces = context.catalogue.interfaces
-    device_hi, device_lo = _device(context)
-    con.execute(
-        PREPARE_SQL.format(
-            device_hi=device_hi,
-            device_lo=device_lo,
-            udp=bits.UDP,
-            amplifiers=_list(entry.id for entry in interfaces if entry.amplifies),
-        )
+    device_hi, device_lo = _device(policy)
+    return VIEW_SQL.format(
+        device_hi=device_hi,
+        device_lo=device_lo,
+        udp=bits.UDP,
+        internal=bits.INTERNAL,
+        amplifiers=_list(entry.id for entry in catalogue.interfaces if entry.amplifies),
+        owners=_list(entry.id for entry in catalogue.interfaces if _OWNER & {*entry.initiators}),
     )
-    shared = [
+
+
+def shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
+    """Interface, protocol and port where customers run services of their own, so that an answer does not say
+    whose it is (rule B7)."""
+    return [
         (entry.id, PROTOCOLS[port.transport], port.port)
-        for entry in interfaces
+        for entry in catalogue.interfaces
         for port in entry.ports
         if port.shared
     ]
-    fill(con, "shared_ports (interface VARCHAR, proto UTINYINT, port USMALLINT)", shared)
-    return con
 
 
-def _device(context: Context) -> tuple[str, str]:
+def _device(policy: Policy) -> tuple[str, str]:
     """SQL for both halves of a device: most policies give no delegated length, and then it costs nothing."""
     masks = [
         (name, ((1 << network.delegated) - 1) << (64 - network.delegated))
-        for name, network in context.policy.networks.items()
+        for name, network in policy.networks.items()
         if network.delegated is not None
     ]
     if not masks:
@@ -162,12 +145,13 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "''"
 
 
-def fill(con: duckdb.DuckDBPyConnection, shape: str, rows: Sequence[tuple[int | str | None, ...]]) -> None:
-    """A small temporary table of this ``name (columns)`` with these rows, written by one statement."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {shape}")
-    if rows:
-        values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
-        con.execute(f"INSERT INTO {shape.split(' ', 1)[0]} VALUES {values}")
+def table_sql(shape: str, rows: Sequence[tuple[int | str | None, ...]]) -> str:
+    """Statements that make a small temporary table of this ``name (columns)`` with these rows."""
+    made = f"CREATE OR REPLACE TEMP TABLE {shape};"
+    if not rows:
+        return made
+    values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+    return f"{made} INSERT INTO {shape.split(' ', 1)[0]} VALUES {values};"
 
 
 def _literal(value: int | str | None) -> str:

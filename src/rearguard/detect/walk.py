@@ -1,17 +1,21 @@
-"""Two tests for sources on TCP ports that the catalogue does not know, where an answer does clear a source.
+"""Three tests for sources on TCP ports that the catalogue does not know, where an answer does clear a source.
 
 **Threshold Random Walk** (Jung, Paxson, Berger, Balakrishnan 2004, https://doi.org/10.1109/SECPRI.2004.1301325).
 Of each source only the first contact with each device counts: a success (answered, conversed) multiplies the
 likelihood ratio by theta1 / theta0, a failure by (1 - theta1) / (1 - theta0). The first bound that is reached
 decides: beta / alpha accuses, (1 - beta) / (1 - alpha) clears. Contacts whose outcome is unknown say nothing,
 except in unsampled records where the opener was seen to send SYNs and nothing more: had it been answered, its
-own ACK or RST would show. Only inbound: the failures of a peer-to-peer client of ours would accuse it.
+own ACK or RST would show. Only inbound: a peer-to-peer program of ours would be accused by its failures.
 Sampling makes ordinary sessions look like lone SYNs, so sampled contacts take no part (Mai et al. 2006,
 https://doi.org/10.1145/1177080.1177102).
 
 **Fan-out**: one source, one port, enough failing devices within the scan window, and hardly any success. It works
-on sampled records and outward too, because over many contacts the share of bare SYNs tells scanners (1.0) from
-sessions (one in the packets of a session, about 0.2).
+on sampled records too, because over many contacts the share of bare SYNs tells scanners (1.0) from sessions (one
+in the packets of a session, about 0.2).
+
+**Vertical**: one source, one device, enough ports within ``scan_ports_window``. Catalogued ports count whatever
+came back, but for the owner's use of a home network; others count only where nothing answered, so that passive
+FTP or a busy server is none, and in sampled records only if hardly any of the source's ports there did.
 """
 
 from __future__ import annotations
@@ -23,11 +27,10 @@ from rearguard.detect.sources import SECOND
 from rearguard.model.bits import TCP
 
 if TYPE_CHECKING:
-    import duckdb
-
+    from rearguard.detect.shape import Context
     from rearguard.policy.thresholds import Thresholds
 
-__all__ = ["run_fans", "run_verticals", "run_walks"]
+__all__ = ["find_searchers"]
 
 WALKS_SQL = """
 CREATE OR REPLACE TEMP TABLE walks AS
@@ -69,7 +72,7 @@ ends AS (
 )
 SELECT source_hi, source_lo, 0::UTINYINT AS way, devices, failures, ratio, accused
 FROM ends
-WHERE accused IS NOT NULL AND (cleared IS NULL OR accused < cleared)
+WHERE accused IS NOT NULL AND (cleared IS NULL OR accused < cleared);
 """
 
 FANS_SQL = """
@@ -79,7 +82,7 @@ WITH firsts AS (
         source_hi, source_lo, way, port, device_hi, device_lo, min(begun) AS begun, min(rate) AS rate,
         bool_or(opened) AS opened, bool_and(bare OR (result IN (1, 2) AND opened)) AS failed
     FROM touches
-    WHERE interface IS NULL AND proto = {tcp} AND packets_c > 0
+    WHERE interface IS NULL AND proto = {tcp} AND packets_c > 0 AND way <> 1
     GROUP BY ALL
 ),
 counted AS (
@@ -97,7 +100,7 @@ peaks AS (
         ) AS recent
         FROM firsts SEMI JOIN (
             SELECT source_hi, source_lo, way, port FROM counted JOIN required USING (rate)
-            WHERE devices >= in_window
+            WHERE devices >= in_fan
         ) USING (source_hi, source_lo, way, port)
         WHERE failed
     )
@@ -105,32 +108,36 @@ peaks AS (
 )
 SELECT source_hi, source_lo, way, max(devices) AS devices
 FROM counted JOIN required USING (rate) JOIN peaks USING (source_hi, source_lo, way, port)
-WHERE peak >= in_window
-GROUP BY ALL
+WHERE peak >= in_fan
+GROUP BY ALL;
 """
 
 VERTICALS_SQL = """
 CREATE OR REPLACE TEMP TABLE verticals AS
-WITH tried AS (
-    SELECT source_hi, source_lo, way, device_hi, device_lo, port, proto, begun, rate
+WITH knocks AS (
+    SELECT
+        source_hi, source_lo, way, device_hi, device_lo, port, proto, begun, rate,
+        CASE WHEN interface IS NULL OR lan THEN result IN (1, 2) OR bare AND result < 3 ELSE true END AS counts
     FROM touches
-    WHERE opened AND result < 4 AND (proto = {tcp} OR interface IS NOT NULL)
+    WHERE opened AND way <> 1 AND (proto = {tcp} OR interface IS NOT NULL)
 ),
 busy AS (
-    SELECT source_hi, source_lo, way FROM tried GROUP BY ALL
-    HAVING count(DISTINCT port::UINTEGER * 256 + proto) >= (SELECT min(in_ports) FROM required)
+    SELECT source_hi, source_lo, way FROM knocks WHERE counts GROUP BY ALL
+    HAVING count(*) >= (SELECT min(in_ports) FROM required)
 ),
 firsts AS (
     SELECT
-        source_hi, source_lo, way, device_hi, device_lo, port, proto, min(begun) AS begun, min(rate) AS rate
-    FROM tried SEMI JOIN busy USING (source_hi, source_lo, way)
+        source_hi, source_lo, way, device_hi, device_lo, port, proto, min(begun) AS begun, min(rate) AS rate,
+        bool_and(counts) AS counts
+    FROM knocks SEMI JOIN busy USING (source_hi, source_lo, way)
     GROUP BY ALL
 ),
 counted AS (
     SELECT source_hi, source_lo, way, device_hi, device_lo
     FROM firsts JOIN required USING (rate)
     GROUP BY ALL
-    HAVING count(*) >= min(in_ports)
+    HAVING count(*) FILTER (counts) >= min(in_ports)
+        AND (max(rate) = 1 OR count(*) FILTER (counts) >= {share} * count(*))
 )
 SELECT source_hi, source_lo, way, device_hi, device_lo, max(recent) AS ports
 FROM (
@@ -140,36 +147,39 @@ FROM (
     ) AS recent
     FROM firsts JOIN required USING (rate)
     SEMI JOIN counted USING (source_hi, source_lo, way, device_hi, device_lo)
+    WHERE counts
 )
 GROUP BY source_hi, source_lo, way, device_hi, device_lo
 HAVING max(recent) >= min(in_ports)
 """
 
 
-def run_walks(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
-    """Leave in ``walks`` the inbound sources that the random walk accuses, with the step that decided."""
+def find_searchers(context: Context) -> bool:
+    """Leave the tables ``walks``, ``fans`` and ``verticals``; false, and none, where too little was tried."""
+    thresholds, overview = context.policy.thresholds, context.overview
+    accuse, up = _odds(thresholds)["accuse"], _odds(thresholds)["up"]
+    fewest = min(
+        math.ceil(accuse / up), overview.least(thresholds.fan_targets), overview.least(thresholds.scan_ports)
+    )
+    if overview.knocked < fewest:
+        return False
+    share = thresholds.compromised_bare_share
+    window, ports_window = thresholds.scan_window * SECOND, thresholds.scan_ports_window * SECOND
+    context.con.execute(
+        WALKS_SQL.format(tcp=TCP, **_odds(thresholds))
+        + FANS_SQL.format(tcp=TCP, share=share, window=window)
+        + VERTICALS_SQL.format(tcp=TCP, share=share, window=ports_window)
+    )
+    return True
+
+
+def _odds(thresholds: Thresholds) -> dict[str, float]:
+    """The steps of the random walk and its bounds, as logarithms."""
     theta0, theta1 = thresholds.trw_theta0, thresholds.trw_theta1
     alpha, beta = thresholds.trw_alpha, thresholds.trw_beta
-    con.execute(
-        WALKS_SQL.format(
-            tcp=TCP,
-            up=math.log((1 - theta1) / (1 - theta0)),
-            down=math.log(theta1 / theta0),
-            accuse=math.log(beta / alpha),
-            clear=math.log((1 - beta) / (1 - alpha)),
-        )
-    )
-
-
-def run_fans(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
-    """Leave in ``fans`` the sources with enough failing devices on one port; needs ``required``."""
-    con.execute(
-        FANS_SQL.format(
-            tcp=TCP, share=thresholds.compromised_bare_share, window=thresholds.scan_window * SECOND
-        )
-    )
-
-
-def run_verticals(con: duckdb.DuckDBPyConnection, thresholds: Thresholds) -> None:
-    """Leave in ``verticals`` each source with a device of which it tried enough ports without a conversation."""
-    con.execute(VERTICALS_SQL.format(tcp=TCP, window=thresholds.scan_ports_window * SECOND))
+    return {
+        "up": math.log((1 - theta1) / (1 - theta0)),
+        "down": math.log(theta1 / theta0),
+        "accuse": math.log(beta / alpha),
+        "clear": math.log((1 - beta) / (1 - alpha)),
+    }

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CEILING",
+    "direction",
     "entry_ids",
+    "hit_details",
     "labels",
     "many",
     "outcome_words",
@@ -76,6 +78,12 @@ def entry_ids(entry: Interface | None) -> dict[str, tuple[str, ...]]:
     if entry is None:
         return {"mechanisms": (), "incidents": ()}
     return {"mechanisms": entry.mechanisms, "incidents": entry.incidents}
+
+
+def hit_details(portrait: Portrait) -> dict[str, Any]:
+    """Packets with a tool's mark where they are too few to name the tool; nothing when all were named."""
+    weak = {name: count for name, count in portrait.hits.items() if name not in portrait.fingerprints}
+    return {"fingerprint_hits": weak} if weak else {}
 
 
 def sampling_details(portrait: Portrait, needs: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rearguard.policy import Policy, policy_from_flags
 if TYPE_CHECKING:
     from rearguard.catalogue import Catalogue
 
-__all__ = ["REASONS", "assume_networks"]
+__all__ = ["REASONS", "assume_networks", "notes"]
 
 REASONS = {
     "private": "private or link-local addresses",

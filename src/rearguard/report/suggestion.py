@@ -49,7 +49,7 @@ class Suggestion:
 
     def _entry(self, one: Candidate, listener: str) -> dict[str, Any]:
         return {
-            "prefix": host(one),
+            "prefix": _host(one),
             "interface": self.interfaces[listener, one.transport, one.port],
             "transport": one.transport,
             "port": one.port,
@@ -155,12 +155,12 @@ def _controllers(found: Suggestion) -> Iterator[str]:
         yield "#    requests_from:"
         for one in requests:
             yield f"# {_calls(one)}"
-            yield f'#      - "{host(one)}"'
+            yield f'#      - "{_host(one)}"'
     if sessions:
         yield "#    sessions_at:"
         for one in sessions:
             yield f"# {_sessions(one)}"
-            yield f'#      - "{host(one)}"'
+            yield f'#      - "{_host(one)}"'
     manages = sorted({found.interfaces["device", one.transport, one.port] for one in requests}) or ["cwmp"]
     if "cwmp-cr" in manages or sessions:
         manages = sorted({"cwmp", *manages} - {"cwmp-cr"})
@@ -180,7 +180,7 @@ def _surveyors(found: Suggestion) -> Iterator[str]:
             f"# unsure: {one.address} tried {one.transport}/{one.port} on {one.devices:,} of your addresses "
             f"with the fingerprint of ZMap or masscan, {_span(one)}"
         )
-        yield f'#  unsure-{number}: {{prefixes: ["{host(one)}"], note: "who is it?"}}'
+        yield f'#  unsure-{number}: {{prefixes: ["{_host(one)}"], note: "who is it?"}}'
 
 
 def _calls(one: Candidate) -> str:
@@ -200,7 +200,7 @@ def _sessions(one: Candidate) -> str:
     )
 
 
-def host(one: Candidate) -> str:
+def _host(one: Candidate) -> str:
     """The candidate's address as a prefix."""
     return f"{one.address}/{one.address.max_prefixlen}"
 

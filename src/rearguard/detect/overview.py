@@ -1,0 +1,113 @@
+"""A first look over all touches: how much there is for each detector, so that most need no query at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rearguard.detect.estimate import needed
+from rearguard.detect.facts import State, bind
+from rearguard.detect.touches import shared_ports, table_sql, view_sql
+from rearguard.model import bits
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.catalogue.catalogue import Catalogue
+    from rearguard.policy.policy import Policy
+    from rearguard.policy.thresholds import Thresholds
+
+__all__ = ["Overview", "lay_out"]
+
+LOOK_SQL = f"""
+SELECT
+    coalesce(list_sort(list(DISTINCT rate)), []) AS rates,
+    count(*) FILTER (opened AND interface IS NOT NULL AND way <> {bits.OUTBOUND}) AS tried,
+    count(*) FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL))
+        AS knocked,
+    count(*) FILTER (way = {bits.OUTBOUND} AND interface IS NOT NULL AND bare AND proto = {bits.TCP}) AS outward,
+    count(*) FILTER (way <> {bits.INBOUND} AND fp_mirai > 0) AS worm,
+    count(*) FILTER (way = {bits.INBOUND} AND interface IS NOT NULL AND packets_s > 0) AS answers,
+    coalesce(sum(tries::HUGEINT * rate) FILTER (way = {bits.INBOUND} AND forgeable AND packets_s > 0), 0) AS asked,
+    coalesce(sum(tries::HUGEINT * rate) FILTER (way <> {bits.OUTBOUND} AND interface IS NOT NULL), 0)
+        AS initiations,
+    (SELECT count(*) FROM fact_crowd)::BIGINT AS crowds
+FROM touches
+"""
+
+REFLECTIONS_SQL = """
+INSERT INTO reflections
+SELECT server_hi, server_lo, interface, source_net
+FROM touches
+WHERE forgeable AND packets_s > 0 AND way = 0
+GROUP BY ALL
+HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
+"""
+
+_REFLECTIONS = "reflections (server_hi UBIGINT, server_lo UBIGINT, interface VARCHAR, source_net UBIGINT)"
+_SHARED = "shared_ports (interface VARCHAR, proto UTINYINT, port USMALLINT)"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How many touches could matter to whom. A detector below its least number has nothing to conclude."""
+
+    rates: tuple[int, ...]
+    """The sampling rates that occur; 1 also where it is unknown."""
+    tried: int
+    """Initiations toward catalogued interfaces, but for those of our own side toward others."""
+    knocked: int
+    """The same with all TCP ports."""
+    outward: int
+    """SYNs from our side to foreign management interfaces that never became more."""
+    worm: int
+    """Touches by our side with Mirai's property."""
+    answers: int
+    """Touches of our interfaces in which something came back."""
+    asked: int
+    """Requests, scaled by sampling, toward amplifying services that answered an unproven sender."""
+    initiations: int
+    """Initiations, scaled by sampling, toward our interfaces."""
+    crowds: int
+    """Cells of sources that are only counted."""
+
+    def least(self, threshold: int) -> int:
+        """The smallest number to be seen, over all rates, that may stand for ``threshold`` (rule B14)."""
+        return min((needed(threshold, rate) for rate in self.rates), default=threshold)
+
+
+def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalogue: Catalogue) -> Overview:
+    """Put the facts into ``con`` with what all detectors use, and look over them once.
+
+    ``touches``; ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``shared_ports``;
+    ``reflections``: who is attacked through which amplifier, and is a victim, not a source (rule B4).
+    """
+    bind(con, state)
+    con.execute(view_sql(policy, catalogue))
+    row = con.execute(LOOK_SQL).fetchone()
+    assert row is not None
+    rates, *counts = row
+    overview = Overview(tuple(rates), *counts)
+    con.execute(
+        _required_sql(overview.rates, policy.thresholds)
+        + table_sql(_SHARED, shared_ports(catalogue))
+        + table_sql(_REFLECTIONS, [])
+    )
+    least = policy.thresholds.reflector_min_packets
+    if overview.asked >= least:
+        con.execute(REFLECTIONS_SQL.format(packets=least, ratio=policy.thresholds.reflector_ratio))
+    return overview
+
+
+def _required_sql(rates: tuple[int, ...], thresholds: Thresholds) -> str:
+    wanted = {
+        "in_window": thresholds.scan_targets,
+        "in_all": thresholds.slow_scan_targets,
+        "in_ports": thresholds.scan_ports,
+        "in_fan": thresholds.fan_targets,
+        "abroad": thresholds.compromised_targets,
+        "nets_abroad": thresholds.compromised_slash24,
+    }
+    columns = ", ".join(f"{name} UINTEGER" for name in ("rate", *wanted))
+    rows = [(rate, *(needed(number, rate) for number in wanted.values())) for rate in rates]
+    return table_sql(f"required ({columns})", rows)
