@@ -23,6 +23,7 @@ from rearguard.contacts.guarding import build_guard
 from rearguard.contacts.reducer import Partials, Reducer, Sizes
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.single import to_contacts
+from rearguard.contacts.spill import PartitionedSpill, Spill
 from rearguard.contacts.view import SourceInfo, View
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.fields import CENSUS, CONTACT, HOST, Field, dtype, key_names
@@ -167,7 +168,7 @@ def facts(
 def facts_of(partials: Partials, shuffle: npt.NDArray[Any] | None = None) -> Facts:
     """Partials of every kind, folded."""
     contacts = rows_in(partials)
-    census, hosts = _all(partials.census, CENSUS), _all(partials.hosts, HOST)
+    census, hosts = _all(partials.census), _all(partials.hosts)
     if shuffle is not None:
         contacts, census, hosts = (
             rows[np.argsort(np.resize(shuffle, len(rows)), kind="stable")]
@@ -176,9 +177,12 @@ def facts_of(partials: Partials, shuffle: npt.NDArray[Any] | None = None) -> Fac
     return Facts(_tuples(fold_contacts(contacts), CONTACT), _cells(census), _tuples(fold_hosts(hosts), HOST))
 
 
-def _all(spill: Any, table: tuple[Field, ...]) -> npt.NDArray[Any]:
-    parts = list(spill.batches(1000))
-    return np.concatenate(parts).view(spill.kind) if parts else np.zeros(0, dtype=spill.kind)
+def _all(spill: PartitionedSpill | Spill) -> npt.NDArray[Any]:
+    if isinstance(spill, Spill):
+        parts = [*spill.batches(1000), np.zeros(0, dtype=spill.kind)]
+    else:
+        parts = [spill.partition(number) for number in range(spill.partitions)]
+    return np.concatenate(parts).view(spill.kind)
 
 
 def _tuples(rows: npt.NDArray[Any], table: tuple[Field, ...]) -> list[tuple[Any, ...]]:

@@ -37,7 +37,7 @@ SIZES = [
     Sizes(contacts=64, hosts=16, census_cells=16, emitted=64, spill=2000),
     Sizes(contacts=65_536, hosts=64, census_cells=256, emitted=1024, spill=1 << 20),
 ]
-"""``spill`` of nothing or little writes the 256 files; the small caches evict all the time."""
+"""``spill`` of nothing or little writes files; the small caches evict all the time."""
 
 
 @st.composite

@@ -40,7 +40,7 @@ def agree(found: Facts, rows: list[Row], world: World) -> None:
     assert found.hosts == reference.hosts(rows, world)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(row_lists(), st.sampled_from(SIZES[1:]))
 def test_random_rows_reduce_as_the_reference_says(rows: list[Row], sizes: Sizes) -> None:
     agree(facts([[rows]], sizes=[sizes]), rows, ONE)
@@ -69,7 +69,7 @@ def rows_in(path: Path, number: int) -> list[Row]:
         return [row for chunk in source.chunks() for row in rows_of(chunk, number)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(row_lists(most=200))
 def test_sketches_estimate_the_exact_sets(rows: list[Row]) -> None:
     width = len(key_names(CENSUS))

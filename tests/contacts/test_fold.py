@@ -75,7 +75,7 @@ FOLDS: dict[str, tuple[tuple[Field, ...], Any]] = {
 
 
 @pytest.mark.parametrize("kind", FOLDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_fold_merges_as_the_table_says(kind: str, data: st.DataObject) -> None:
     table, fold = FOLDS[kind]
@@ -84,7 +84,7 @@ def test_a_fold_merges_as_the_table_says(kind: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("kind", FOLDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_fold_commutes_and_associates(kind: str, data: st.DataObject) -> None:
     table, fold = FOLDS[kind]
@@ -112,7 +112,7 @@ def contact(observer: int, **values: int) -> Values:
     return dict.fromkeys((field.name for field in CONTACT), 0) | {"observer": observer} | values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_observers_merge_to_the_largest_and_never_to_the_sum(data: st.DataObject) -> None:
     """Rule A5: counts of the place that saw most packets; bits, times and pointers from everywhere."""
@@ -139,7 +139,7 @@ def test_observers_merge_to_the_largest_and_never_to_the_sum(data: st.DataObject
                 assert row[field.name] == together[field.name], field.name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_census_cells_of_several_observers_become_the_largest(data: st.DataObject) -> None:
     """Rule A5, each figure for itself; sketches of several observers unite."""

@@ -65,7 +65,7 @@ def between(src: Address, dst: Address) -> Row:
     return row
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(networks(), max_size=6, unique=True), st.lists(addresses(), min_size=1, max_size=12))
 def test_an_address_is_ours_where_the_table_labels_it(nets: list[Network], more: list[Address]) -> None:
     table = PrefixTable.build([(net, number) for number, net in enumerate(nets)])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import resource
+import subprocess
+import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
 
 from detect.build import SECOND, START, contact, policy, view
 from rearguard.catalogue.catalogue import load
-from rearguard.contacts.view import View
-from rearguard.detect import Context, run
-from rearguard.detect.run import detectors, ordered
+from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, SourceInfo, View
+from rearguard.detect import run
 
 ROWS = 1_000_000
 
@@ -33,38 +37,55 @@ FROM one, range({ROWS}) numbers(i)
 """
 
 
-def million() -> View:
+def make(file: Path) -> None:
     """A day with a million contacts: 400 scanners, 100,000 sources of a few, 200,000 devices."""
-    made = view([contact()])
-    made.con.execute("SET memory_limit = '256MB'")
-    made.con.execute("SET preserve_insertion_order = false")
-    made.con.execute("CREATE TABLE one AS SELECT * FROM judged; DELETE FROM judged")
-    made.con.execute(SPREAD_SQL)
-    made.con.execute("DROP TABLE one")
-    return made
+    con = view([contact()]).con
+    con.execute("CREATE TABLE one AS SELECT * FROM judged; DELETE FROM judged")
+    con.execute(SPREAD_SQL)
+    con.execute(f"COPY judged TO '{file}' (FORMAT parquet, COMPRESSION lz4)")
 
 
-def main() -> None:
-    made, rules, catalogue = million(), policy(), load()
-    print(f"before: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB")
-    for detector in ordered(detectors()):
-        begun = time.perf_counter()
-        state = detector.fold(None, made)
-        folded = time.perf_counter()
-        context = Context(made.con, rules, catalogue, made.pointer, made.span)
-        found = detector.conclude(state, context)
-        ended = time.perf_counter()
-        print(
-            f"{detector.kind:20} fold {folded - begun:5.2f} s, conclude {ended - folded:5.2f} s,"
-            f" {len(found.findings):,} findings, {found.omitted:,} more,"
-            f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MiB"
-        )
+def million(file: Path) -> View:
+    """A view of the file, as a large input leaves it."""
+    con = duckdb.connect(
+        config={"threads": 2, "memory_limit": "256MiB", "preserve_insertion_order": False,
+                "temp_directory": str(file.parent / "spill")}
+    )  # fmt: skip
+    con.execute(f"CREATE VIEW judged AS SELECT * FROM read_parquet('{file}')")
+    con.execute(CENSUS_SQL)
+    con.execute(CROWD_SQL)
+    source = SourceInfo("made.pcap", "pcap", ROWS, 0, {}, START, START + 86400 * SECOND)
+    return View(con, (source,), ("made",))
+
+
+def judge(file: Path) -> None:
+    """Conclude, and print what it took."""
+    made, rules, catalogue = million(file), policy(), load()
+    made.con.execute("SELECT count(*) FROM judged").fetchall()
+    before = memory()
     begun, used = time.perf_counter(), time.process_time()
     result = run(made, rules, catalogue)
     print(
-        f"all: {time.perf_counter() - begun:.2f} s ({time.process_time() - used:.2f} s of CPU),"
-        f" {len(result.findings):,} findings"
+        f"{time.perf_counter() - begun:.2f} s ({time.process_time() - used:.2f} s of CPU),"
+        f" {memory() - before} MiB more than the {before} MiB before; {len(result.findings):,} findings;"
+        f" {'; '.join(result.approximations)}"
     )
+
+
+def memory() -> int:
+    """The highest resident memory of this program so far, MiB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        judge(Path(sys.argv[1]))
+        return
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "judged.parquet"
+        make(file)
+        subprocess.run([sys.executable, "-m", "detect.million", str(file)], check=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rearguard.contacts.hosts import new_hosts, note_hosts
 from rearguard.contacts.place import place_rows
 from rearguard.contacts.reduce import reduce_contacts
 from rearguard.contacts.single import SINGLE
-from rearguard.contacts.spill import PartitionedSpill, Spill
+from rearguard.contacts.spill import PartitionedSpill, Spill, by_client, by_minute
 from rearguard.contacts.view import RECORD_BITS
 from rearguard.model.chunk import ROWS, Chunk
 from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
@@ -33,7 +33,7 @@ class Sizes:
     hosts: int = 65_536
     census_cells: int = 131_072
     emitted: int = 131_072
-    spill: int = 48 << 20
+    spill: int = 24 << 20
 
 
 class Lanes:
@@ -62,7 +62,7 @@ class Partials:
     lanes: Lanes
     singles: PartitionedSpill
     contacts: PartitionedSpill
-    census: Spill
+    census: PartitionedSpill
     hosts: Spill
 
     @classmethod
@@ -70,9 +70,9 @@ class Partials:
         """Nothing yet; what does not fit into memory goes to unnamed files in ``folder``."""
         return cls(
             Lanes(),
-            PartitionedSpill(SINGLE, sizes.spill, folder),
-            PartitionedSpill(dtype(CONTACT), sizes.spill, folder),
-            Spill(dtype(CENSUS), sizes.spill, folder),
+            PartitionedSpill(SINGLE, by_client, sizes.spill, folder),
+            PartitionedSpill(dtype(CONTACT), by_client, sizes.spill, folder),
+            PartitionedSpill(dtype(CENSUS), by_minute, sizes.spill, folder),
             Spill(dtype(HOST), sizes.spill, folder),
         )
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from rearguard.catalogue import Catalogue
     from rearguard.contacts.reducer import Partials
-    from rearguard.contacts.spill import Spill
     from rearguard.policy import Policy
 
 __all__ = ["Settled", "settle"]
@@ -35,9 +34,6 @@ BATCH = 131_072
 """Contacts that are judged at once; what bounds the memory of judging."""
 
 CROWD_CELLS = 1 << 16
-
-CENSUS_CELLS = 1 << 19
-"""Census partials that are merged at once."""
 
 
 class Settled:
@@ -105,6 +101,7 @@ def settle(
     census = Filling("census", CENSUS_SQL, folder)
     _census(partials, groups, census)
     census.show(con)
+    pa.default_memory_pool().release_unused()
     clock("census")
     return settled
 
@@ -230,15 +227,12 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
 
 
 def _census(partials: Partials, groups: npt.NDArray[np.uint32], census: Filling) -> None:
-    """Cells with tries, merged, minute by minute; of several observer groups the largest counts (rule A5)."""
-    for first, last in _minute_ranges(partials.census):
-        found = []
-        for batch in partials.census.batches(8 * BATCH):
-            batch = batch[(batch["minute"] >= first) & (batch["minute"] <= last)]
-            batch["observer"] = groups[batch["observer"]]
-            found.append(fold_census(batch))
-        cells = largest_census(fold_census(np.concatenate(found)))
-        cells = cells[cells["tries"] > 0]  # of merged cells: a partial without tries still counts packets
+    """Cells with tries, merged; of several observer groups the largest counts (rule A5)."""
+    for number in range(partials.census.partitions):
+        cells = partials.census.partition(number)
+        cells["observer"] = groups[cells["observer"]]
+        cells = largest_census(fold_census(cells))
+        cells = cells[cells["tries"] > 0]  # after merging: a partial without tries still counts packets
         columns = {name: cells[name] for name in _CENSUS_NUMBERS}
         table = to_arrow(columns)
         for name in ("sources", "targets"):
@@ -249,20 +243,3 @@ def _census(partials: Partials, groups: npt.NDArray[np.uint32], census: Filling)
 
 
 _CENSUS_NUMBERS = ("minute", "port", "proto", "direction", "sampling", "packets", "bytes", "tries")
-
-
-def _minute_ranges(census: Spill) -> list[tuple[int, int]]:
-    """Ranges of minutes whose partials fit into memory together; most inputs are one."""
-    counts: dict[int, int] = {}
-    for batch in census.batches(8 * BATCH):
-        for minute, n in zip(*np.unique(batch["minute"], return_counts=True), strict=True):
-            counts[int(minute)] = counts.get(int(minute), 0) + int(n)
-    ranges: list[tuple[int, int]] = []
-    held = CENSUS_CELLS
-    for minute in sorted(counts):
-        if held + counts[minute] > CENSUS_CELLS:
-            ranges.append((minute, minute))
-            held = 0
-        ranges[-1] = (ranges[-1][0], minute)
-        held += counts[minute]
-    return ranges

@@ -9,7 +9,7 @@ import io
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from rearguard.contacts.mix import mix2
 from rearguard.model.compiled import kernel
 from rearguard.model.errors import RearguardError
 
-__all__ = ["PARTITIONS", "PartitionedSpill", "Spill"]
+__all__ = ["PARTITIONS", "PartitionedSpill", "Spill", "by_client", "by_minute"]
 
 PARTITIONS = 256
 
 _READ = 65_536  # rows read from a file at once
+Numbering = Callable[[Any, npt.NDArray[np.uint8], npt.NDArray[np.int64]], None]
 _JOINED = 16  # held batches that are sorted as one
 
 
@@ -80,16 +81,17 @@ class Spill:
 
 
 class PartitionedSpill:
-    """Rows by hash of their client: all rows of one client are in one partition.
+    """Rows by what must come together: all rows of one client, or of one minute, are in one partition.
 
     What fits into the budget is one partition in memory. Beyond that there are 256 in one file: every batch is
     sorted by partition and written with one call, and where its parts begin is remembered. (A file for each
     partition cost three times as much: the price of a write is per call and page, not per byte.)
     """
 
-    def __init__(self, kind: np.dtype[Any], budget: int, folder: Path) -> None:
+    def __init__(self, kind: np.dtype[Any], number: Numbering, budget: int, folder: Path) -> None:
         self.kind = kind
         self.rows = 0
+        self._number = number
         self._budget = budget
         self._folder = folder
         self._held: list[npt.NDArray[Any]] = []
@@ -154,7 +156,7 @@ class PartitionedSpill:
             self._sorted = np.empty(len(rows), dtype=self.kind)
         numbers = np.empty(len(rows), dtype=np.uint8)
         counts = np.zeros(PARTITIONS, dtype=np.int64)
-        _partition(rows, numbers, counts)
+        self._number(rows, numbers, counts)
         ends = np.cumsum(counts)
         _scatter(rows, numbers, ends - counts, self._sorted)
         assert self._file is not None
@@ -163,7 +165,16 @@ class PartitionedSpill:
 
 
 @kernel
-def _partition(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
+def by_minute(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
+    """The partition of census rows: the minute modulo 256."""
+    for i in range(rows.size):
+        number = np.uint64(rows[i].minute) & np.uint64(PARTITIONS - 1)
+        numbers[i] = number
+        counts[number] += 1
+
+
+@kernel
+def by_client(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
     """The partition (first eight bits of the client's hash) of each row, and how many rows each has."""
     for i in range(rows.size):
         number = mix2(rows[i].client_hi, rows[i].client_lo) >> np.uint64(56)

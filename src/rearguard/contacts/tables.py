@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Filling"]
 
-HELD = 262_144
+HELD = 65_536
 """Rows that are kept in memory; more go to the file."""
 
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["PortSurge"]
 
 MINUTE = 60_000_000_000
+MOST_MINUTES = 100_000
+"""About ten weeks. A wrong clock (or a forged one) makes a span of centuries, and each minute costs memory."""
+
 FEW_TARGETS = 3
 WORM_SHARE = 0.1
 """From this share of sources that listen on the port themselves the surge has the shape of a worm."""
@@ -99,6 +102,9 @@ class PortSurge:
         needed = 2 * thresholds.surge_baseline_minutes  # the later half of a short past is not learned from
         if minutes <= needed:
             told = f"{minutes} minutes of traffic, and the first {needed} are needed as a baseline"
+            return Conclusion(approximations=(f"port-surge was not judged: {told}",))
+        if minutes > MOST_MINUTES:
+            told = f"the records span {minutes:,} minutes, more than {MOST_MINUTES:,}; are all clocks right?"
             return Conclusion(approximations=(f"port-surge was not judged: {told}",))
         pieces = tuple(ranges([row["port"] for row in ports], [row["cells"] for row in ports]))
         budget = Budget.of(sum(row["series"] for row in ports), thresholds.surge_false_alarms)

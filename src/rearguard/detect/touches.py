@@ -8,7 +8,7 @@ talking after an answer; or the record is a flow of several packets with SYN amo
 ICMP error for a packet that nobody sent opens nothing.
 ``bare`` means that the opener never went on: SYNs and nothing else, or a datagram without a reply.
 ``lan`` is the use of a home network: both ends private or link-local and in one /24 (IPv6: /64), on an interface
-that its owner may open. Few such contacts are nobody's business.
+that its owner may open; or a host that calls itself. Few such contacts are nobody's business.
 """
 
 from __future__ import annotations
@@ -79,15 +79,16 @@ SELECT
     END AS source_net,
     proto = {udp} AND coalesce(interface IN ({amplifiers}), false) AND NOT coalesce(verified, false)
         AS forgeable,
-    coalesce(way = {internal} AND client_hi = server_hi AND interface IN ({owners}), false)
-        AND CASE
+    way = {internal} AND client_hi = server_hi AND (
+        client_lo = server_lo OR coalesce(interface IN ({owners}), false) AND CASE
             WHEN client_hi = 0 THEN client_lo >> 8 = server_lo >> 8 AND (
                 client_lo >> 24 = 16776970             -- 10.0.0.0/8, RFC 1918
                 OR client_lo >> 20 = 268434113         -- 172.16.0.0/12
                 OR client_lo >> 16 IN (4294951080, 4294945278)  -- 192.168.0.0/16; 169.254.0.0/16, RFC 3927
             )
             ELSE client_hi >> 57 = 126 OR client_hi >> 54 = 1018  -- fc00::/7, RFC 4193; fe80::/10, RFC 4291
-        END AS lan
+        END
+    ) AS lan
 FROM fact_touches
 """
 
