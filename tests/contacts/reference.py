@@ -146,7 +146,8 @@ def _sayings(row: Row, world: World, src_own: bool, dst_own: bool) -> Iterator[S
     elif proto == bits.UDP:
         sides = [side for side in ("dst", "src") if listed[side]]
         if len(sides) == 2:
-            sides = ["dst"] if dport <= sport else ["src"]
+            dst_listens = dport < sport or (dport == sport and dst_own)
+            sides = ["dst"] if dst_listens else ["src"]
         for side in sides:
             yield Saying(side, side == "src", port_role[side], 0)
     elif seen & bits.SEEN_SYN:
@@ -166,6 +167,7 @@ def _sayings(row: Row, world: World, src_own: bool, dst_own: bool) -> Iterator[S
         if listed["src"]:
             yield Saying("src", True, port_role["src"], rank)
         answers_a_syn = seen & bits.SEEN_RST and row["flags"] & bits.ACK and row["seq"] == 0
+        answers_a_syn = answers_a_syn and row["known"] & bits.KNOWN_SEQ
         if src_own and not listed["src"] and not listed["dst"] and answers_a_syn:
             yield Saying("src", True, 0, rank)
 

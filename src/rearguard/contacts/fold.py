@@ -30,8 +30,9 @@ def fold_contacts(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def merge_observers(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]:
     """One row a client, server, port and protocol, and at how many observers each was seen (rule A5).
 
-    Counts are those of the observer that saw most packets, for the same packets may have passed several;
-    bits, times and pointers come from all. The ``observer`` of the result is the one whose counts they are.
+    Each count is the largest of any observer, for the same packets may have passed several, and one may see
+    one direction only; bits, times and pointers come from all. The ``observer`` of the result is the one
+    that saw most packets.
     """
     packets = (rows["packets_c"] + rows["packets_s"]).astype(np.int64)
     ranked = np.lexsort((rows["sampling"], rows["observer"], -packets))
@@ -127,6 +128,23 @@ def _merge(into: Any, row: Any) -> None:
     _merge_facts(into, row)
 
 
+@inlined
+def _merge_largest(into: Any, row: Any) -> None:
+    """What two observers saw of one contact: each count on its own, for one may see one direction only."""
+    into.packets_c = max(into.packets_c, row.packets_c)
+    into.packets_s = max(into.packets_s, row.packets_s)
+    into.bytes_c = max(into.bytes_c, row.bytes_c)
+    into.bytes_s = max(into.bytes_s, row.bytes_s)
+    into.payload_c = max(into.payload_c, row.payload_c)
+    into.payload_s = max(into.payload_s, row.payload_s)
+    into.tries = max(into.tries, row.tries)
+    into.no_options = max(into.no_options, row.no_options)
+    into.fp_mirai = max(into.fp_mirai, row.fp_mirai)
+    into.fp_zmap = max(into.fp_zmap, row.fp_zmap)
+    into.fp_masscan = max(into.fp_masscan, row.fp_masscan)
+    _merge_facts(into, row)
+
+
 @kernel
 def _fold(rows: Any, table: npt.NDArray[np.int32], out: Any) -> int:
     n = 0
@@ -154,7 +172,7 @@ def _fold_observers(
             n += 1
             table[at] = n
         else:
-            _merge_facts(out[table[at] - 1], rows[i])
+            _merge_largest(out[table[at] - 1], rows[i])
             seen_at[table[at] - 1] += 1
     return n
 

@@ -94,9 +94,17 @@ def read(
     sizes = sizes or Sizes()
     files = order(uris)
     count = workers or max(1, min(2, len(os.sched_getaffinity(0))))
+    told = [0, 0]
+
+    def note(octets: int, records: int) -> None:
+        told[0] += octets
+        told[1] += records
+        advance(octets, records)
+
     try:
-        return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, may_split=True)
+        return _read(files, guard, Partials.new(folder, sizes), sizes, count, note, may_split=True)
     except _MisfitError:
+        advance(-told[0], -told[1])  # it all comes again
         return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, may_split=False)
 
 

@@ -11,7 +11,7 @@ only where the listener is ours); W: it is another well-known service; own: the 
     quoted in ICMP unreachable   dst          dst own, or src own and L(dport)        none
     any other TCP                each side whose port is L, one end own               PORT, BOTH if the other
                                                                                       port is L or W too
-    UDP                          the side whose port is L; two: the lower port        PORT or BOTH
+    UDP                          the side whose port is L; two: the lower, else ours  PORT or BOTH
 
 A SYN *from* a listed port, or a SYN+ACK *to* one, proves that this port is a client's for once: it is noted
 on the contact the other way round as a SYN seen from the "server" (or SYN+ACK from the "client"), and the
@@ -322,8 +322,8 @@ def reduce_contacts(
             seen = SEEN_DATAGRAM | (SEEN_DATA if rows.pay_wire[i] > 0 else 0)
             dst_rank = src_rank = 0
             if to_listed and from_listed:
-                # The same side for both directions of a conversation; equal ports stay undecided.
-                on_dst = rows.dport[i] <= rows.sport[i]
+                # The same side for both directions of a conversation: the lower port, else our side.
+                on_dst = rows.dport[i] < rows.sport[i] or (rows.dport[i] == rows.sport[i] and dst_own)
                 on_src = not on_dst
         else:
             seen = _seen_in_tcp(rows, i)
@@ -337,7 +337,8 @@ def reduce_contacts(
                 src_rank = 1
                 if src_own and not to_listed and not from_listed:
                     # Only the answer to a SYN has an ACK and the sequence number 0 (RFC 9293, 3.10.7.1).
-                    on_src, src_role = rows.flags[i] & ACK != 0 and rows.seq[i] == 0, 0
+                    proven = rows.known[i] & KNOWN_SEQ != 0 and rows.seq[i] == 0
+                    on_src, src_role = proven and rows.flags[i] & ACK != 0, 0
         if not (on_dst or on_src):
             continue
         if out.single.size - out.used[SINGLES] < TOUCHES or out.full.size - out.used[FULL] < TOUCHES:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.cache import FULL, SINGLES, flush, new_cache, new_emitted
+from rearguard.contacts.cache import FULL, SINGLES, WAYS, flush, new_cache, new_emitted
 from rearguard.contacts.census import clear, count_census, new_pool
 from rearguard.contacts.hosts import new_hosts, note_hosts
 from rearguard.contacts.place import place_rows
@@ -99,6 +99,8 @@ class Reducer:
     _base: int = -1
 
     def __post_init__(self) -> None:
+        if self.sizes.emitted < WAYS:
+            raise ValueError(f"emitted must be {WAYS} or more: a set of the cache is handed out at once")
         self._cache = new_cache(self.sizes.contacts)
         self._out = new_emitted(self.sizes.emitted, ROWS)
         self._pool = new_pool(self.sizes.census_cells)

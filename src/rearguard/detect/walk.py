@@ -32,19 +32,26 @@ if TYPE_CHECKING:
 
 __all__ = ["find_searchers"]
 
+LOOSE_SQL = """
+CREATE OR REPLACE TEMP VIEW uncatalogued AS
+SELECT
+    source_hi, source_lo, way, device_hi, device_lo, port, begun, rate, opened,
+    CASE WHEN result >= 3 THEN false WHEN result IN (1, 2) OR (bare AND sampling = 1) THEN true END AS failed,
+    bare OR (result IN (1, 2) AND opened) AS lone
+FROM touches
+WHERE interface IS NULL AND proto = {tcp} AND packets_c > 0 AND way <> 1;
+
+CREATE OR REPLACE TEMP TABLE loose AS
+SELECT * FROM uncatalogued SEMI JOIN (
+    SELECT source_hi, source_lo, way FROM uncatalogued GROUP BY ALL HAVING count(*) FILTER (lone) >= {fewest}
+) USING (source_hi, source_lo, way);
+"""
+
 WALKS_SQL = """
 CREATE OR REPLACE TEMP TABLE walks AS
-WITH judgeable AS (
-    SELECT
-        source_hi, source_lo, device_hi, device_lo, begun, port,
-        CASE WHEN result >= 3 THEN 0 WHEN result IN (1, 2) OR (bare AND sampling = 1) THEN 1 END AS failed
-    FROM touches
-    WHERE interface IS NULL AND proto = {tcp} AND opened AND way = 0 AND rate = 1
-),
-contacts AS (
-    SELECT judgeable.* FROM judgeable SEMI JOIN (
-        SELECT source_hi, source_lo FROM judgeable GROUP BY ALL HAVING sum(failed) >= {accuse} / {up}
-    ) USING (source_hi, source_lo)
+WITH contacts AS (
+    SELECT source_hi, source_lo, device_hi, device_lo, begun, port, failed::INTEGER AS failed
+    FROM loose WHERE opened AND way = 0 AND rate = 1
 ),
 firsts AS (
     SELECT
@@ -80,9 +87,8 @@ CREATE OR REPLACE TEMP TABLE fans AS
 WITH firsts AS (
     SELECT
         source_hi, source_lo, way, port, device_hi, device_lo, min(begun) AS begun, min(rate) AS rate,
-        bool_or(opened) AS opened, bool_and(bare OR (result IN (1, 2) AND opened)) AS failed
-    FROM touches
-    WHERE interface IS NULL AND proto = {tcp} AND packets_c > 0 AND way <> 1
+        bool_and(lone) AS failed
+    FROM loose
     GROUP BY ALL
 ),
 counted AS (
@@ -122,8 +128,9 @@ WITH knocks AS (
     WHERE opened AND way <> 1 AND (proto = {tcp} OR interface IS NOT NULL)
 ),
 busy AS (
-    SELECT source_hi, source_lo, way FROM knocks WHERE counts GROUP BY ALL
-    HAVING count(*) >= (SELECT min(in_ports) FROM required)
+    SELECT source_hi, source_lo, way
+    FROM (SELECT DISTINCT source_hi, source_lo, way, port, proto FROM knocks WHERE counts)
+    GROUP BY ALL HAVING count(*) >= (SELECT min(in_ports) FROM required)
 ),
 firsts AS (
     SELECT
@@ -157,17 +164,16 @@ HAVING max(recent) >= min(in_ports)
 def find_searchers(context: Context) -> bool:
     """Leave the tables ``walks``, ``fans`` and ``verticals``; false, and none, where too little was tried."""
     thresholds, overview = context.policy.thresholds, context.overview
-    accuse, up = _odds(thresholds)["accuse"], _odds(thresholds)["up"]
-    fewest = min(
-        math.ceil(accuse / up), overview.least(thresholds.fan_targets), overview.least(thresholds.scan_ports)
-    )
-    if overview.knocked < fewest:
+    odds = _odds(thresholds)
+    failures = min(math.ceil(odds["accuse"] / odds["up"]), overview.least(thresholds.fan_targets))
+    if overview.knocked < min(failures, overview.least(thresholds.scan_ports)):
         return False
     share = thresholds.compromised_bare_share
     window, ports_window = thresholds.scan_window * SECOND, thresholds.scan_ports_window * SECOND
     context.con.execute(
-        WALKS_SQL.format(tcp=TCP, **_odds(thresholds))
-        + FANS_SQL.format(tcp=TCP, share=share, window=window)
+        LOOSE_SQL.format(tcp=TCP, fewest=failures)
+        + WALKS_SQL.format(**odds)
+        + FANS_SQL.format(share=share, window=window)
         + VERTICALS_SQL.format(tcp=TCP, share=share, window=ports_window)
     )
     return True
