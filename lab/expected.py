@@ -15,7 +15,7 @@ from lab.journal import Event, rfc3339, stronger
 
 __all__ = ["SCAN_TARGETS", "expected_findings", "is_authorised"]
 
-SCAN_TARGETS = 25  # distinct devices or dark addresses by one source on one interface within ten minutes
+SCAN_TARGETS = 10  # distinct devices or dark addresses by one source on one interface within ten minutes
 _HEARD = ("answered", "conversed")
 
 

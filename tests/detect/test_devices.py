@@ -128,6 +128,13 @@ def test_spread_over_many_networks_is_a_compromised_device_and_no_scan() -> None
         outward(60, pace=60),  # too slow
         outward(30, outcome="conversed"),  # a busy client
         [*outward(40)[10:], *outward(10, outcome="conversed")],  # bare share 0.75
+        outward(60, port=161, proto="udp", outcome="unknown"),  # a datagram's answer may take another way
+        outward(60, port=80, interface="http-admin", outcome="conversed"),  # a crawler
+        outward(
+            60, port=80, interface="http-admin", outcome="unknown", seen_c=0x51, flags_c=0x1A
+        ),  # one-sided
+        outward(60, port=25, interface=None),  # a mail server whose partners are down
+        [row | {"port": 2000 + i, "interface": None} for i, row in enumerate(outward(400))],  # peer-to-peer
     ],
 )
 def test_what_is_no_compromised_device(rows: list[dict[str, object]]) -> None:

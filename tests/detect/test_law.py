@@ -35,9 +35,8 @@ CONTACTS = st.lists(
 
 
 def plain(result: Result) -> str:
-    """Findings without evidence: a record's number depends on how the test numbers its rows."""
-    found = [finding.to_json() | {"evidence": len(finding.evidence)} for finding in result.findings]
-    return json.dumps([found, result.approximations], sort_keys=True)
+    """Everything that is told, evidence with its record numbers included."""
+    return json.dumps([[item.to_json() for item in result.findings], result.approximations], sort_keys=True)
 
 
 def parts(rows: list[dict[str, object]], minutes: list[dict[str, object]], cuts: int) -> list[View]:
@@ -65,6 +64,8 @@ def test_windows_in_any_order_give_the_findings_of_one(
     ]
     sweep = [contact(client="192.0.2.77", server=server, at=at) for at, server in enumerate(devices(40))]
     rows += sweep
+    for number, row in enumerate(rows):  # a record keeps its number wherever its contact goes
+        row |= {"proof_rec_c": 2 * number + 1, "proof_rec_s": 2 * number + 2}
     minutes = [census(minute, 7547, range(minute % 4)) for minute in range(60)]
     minutes.append(census(60, 7547, range(300)))
     whole = detect(*rows, minutes=minutes, span=8000)
@@ -72,4 +73,5 @@ def test_windows_in_any_order_give_the_findings_of_one(
     chance.shuffle(minutes)
     divided = run_windows(parts(rows, minutes, cuts), policy(), load())
     assert plain(divided) == plain(whole)
+    assert all(finding.evidence for finding in whole.findings if finding.kind in {"scan", "probe"})
     assert {"scan", "port-surge"} <= {str(finding.kind) for finding in whole.findings}

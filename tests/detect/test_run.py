@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from detect.build import contact, detect, devices
-from rearguard.detect import detectors
+from detect.build import contact, detect, devices, policy, view
+from rearguard.catalogue.catalogue import load
+from rearguard.detect import detectors, run
 from rearguard.detect.estimate import chance_seen, interval, must_touch, needed, spread
 from rearguard.detect.run import ordered
 from rearguard.detect.scan import Scan
@@ -49,6 +50,15 @@ def test_findings_come_worst_first_then_by_kind_and_id() -> None:
     keys = [(-finding.severity.rank, str(finding.kind), finding.id) for finding in found]
     assert keys == sorted(keys)
     assert len(set(keys)) == len(keys)
+
+
+def test_detectors_leave_nothing_behind_in_the_view() -> None:
+    made = view([contact(server=device, at=i, outcome="answered") for i, device in enumerate(devices(30))])
+    asked = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views()"
+    before = set(made.con.execute(asked).fetchall())
+    first = run(made, policy(), load())
+    assert set(made.con.execute(asked).fetchall()) == before
+    assert run(made, policy(), load()) == first
 
 
 def test_no_contact_at_all_is_no_finding() -> None:

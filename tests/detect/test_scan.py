@@ -241,3 +241,95 @@ def test_what_a_limit_leaves_out_is_counted() -> None:
     assert result.approximations == (
         "20 more findings of the kind probe are not listed (limits.findings_per_kind is 10)",
     )
+
+
+# what people do in their own network, and from it
+
+
+@pytest.mark.parametrize(("proto", "port"), [("tcp", 22), ("tcp", 23), ("udp", 1900), ("udp", 161)])
+@pytest.mark.parametrize("outcome", ["unknown", "conversed", "refused"])
+def test_what_a_customer_opens_outward_is_the_customers_business(proto: str, port: int, outcome: str) -> None:
+    rows = [
+        contact(client="198.51.100.9", server=server, port=port, proto=proto, outcome=outcome, at=index)
+        for index, server in enumerate(strangers(12))
+    ]
+    assert detect(*rows).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "interface", "found"),
+    [
+        ("10.1.2.3", "10.1.2.1", "upnp-soap", []),
+        ("10.1.2.3", "10.1.2.1", "ssh", []),
+        ("10.1.2.3", "10.1.2.3", "snmp", []),  # itself
+        ("10.1.2.3", "10.1.2.1", "cwmp-cr", ["probe"]),  # not the owner's to open
+        ("10.1.2.3", "10.1.3.1", "ssh", ["probe"]),
+        ("198.51.100.3", "198.51.100.1", "ssh", ["probe"]),  # neighbours, not a home
+        ("fd00:1:2:3::5", "fd00:1:2:3::1", "ssh", []),
+        ("fe80::5", "fe80::1", "http-admin", []),
+        ("fd00:1:2:3::5", "fd00:1:2:4::1", "ssh", ["probe"]),
+        ("2001:db8:c::5", "2001:db8:c::1", "ssh", ["probe"]),
+    ],
+)
+def test_in_a_home_network_its_owner_may_open_what_is_the_owners(
+    client: str, server: str, interface: str, found: list[str]
+) -> None:
+    row = contact(
+        client=client,
+        server=server,
+        interface=interface,
+        direction="internal",
+        outcome="conversed",
+        port=2000,
+    )
+    assert kinds(detect(row)) == found
+
+
+def test_a_search_through_a_home_network_stays_a_scan() -> None:
+    rows = [contact(client="10.0.0.99", server=device, port=22, at=i) for i, device in enumerate(devices(10))]
+    assert kinds(detect(*rows[:9])) == []
+    assert kinds(detect(*rows)) == ["scan"]
+
+
+def test_a_probe_beyond_the_home_network_tells_of_that_only() -> None:
+    rows = [contact(client="10.0.0.99", server=device, port=22) for device in ("10.0.0.1", "10.0.1.1")]
+    [probe] = detect(*rows).findings
+    assert (probe.peers.count, probe.peers.sample) == (1, ("10.0.1.1",))
+
+
+@pytest.mark.parametrize("outcome", ["answered", "conversed"])
+def test_many_answered_ports_outside_the_catalogue_are_no_vertical_scan(outcome: str) -> None:
+    """Passive FTP, or a server with many services."""
+    assert detect(*[contact(port=port, outcome=outcome) for port in range(40_000, 40_012)]).findings == ()
+    rows = [contact(port=port, outcome="refused") for port in range(40_000, 40_010)]
+    assert kinds(detect(*rows[:9])) == []
+    assert kinds(detect(*rows)) == ["scan"]
+
+
+def test_catalogued_ports_count_for_a_vertical_scan_whatever_came_back() -> None:
+    rows = [contact(port=port, interface="telnet", outcome="conversed") for port in range(2000, 2010)]
+    [scan] = of(detect(*rows), "scan")
+    assert scan.details["shape"] == ["vertical"]
+
+
+def test_in_sampled_records_a_busy_server_is_no_vertical_scan() -> None:
+    lone = [contact(port=port, outcome="unknown", sampling=100) for port in range(40_000, 40_020)]
+    assert kinds(detect(*lone)) == ["scan"]
+    session = {"outcome": "unknown", "sampling": 100, "seen_c": 0x51, "flags_c": 0x1A}
+    assert kinds(detect(*lone, *[contact(port=port, **session) for port in range(50_000, 50_020)])) == []
+
+
+def test_one_packet_with_mirais_property_is_counted_and_names_nobody() -> None:
+    [probe] = detect(contact(fp_mirai=1)).findings
+    assert (probe.fingerprints, probe.details["fingerprint_hits"]) == ((), {"mirai": 1})
+    [probe] = detect(*sweep(2, fp_mirai=1)).findings
+    assert probe.fingerprints == ("mirai",)
+    assert "fingerprint_hits" not in probe.details
+
+
+def test_outside_the_catalogue_a_fan_inside_needs_more_devices() -> None:
+    rows = [
+        contact(client="10.0.0.99", server=device, port=631, at=i) for i, device in enumerate(devices(25))
+    ]
+    assert kinds(detect(*rows[:24])) == []
+    assert kinds(detect(*rows)) == ["scan"]

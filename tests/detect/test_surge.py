@@ -9,6 +9,7 @@ import pytest
 
 from detect.build import census, contact, detect, devices, kinds, of, policy, strangers
 from detect.radiation import measure
+from rearguard.detect import surge_series
 from rearguard.detect.surge_statistics import Past, surprise
 
 QUIET = 120
@@ -59,6 +60,32 @@ def test_a_short_input_is_not_judged_and_says_so() -> None:
     assert result.approximations == (
         "port-surge was not judged: 21 minutes of traffic, and the first 60 are needed as a baseline",
     )
+
+
+def test_a_wrong_clock_costs_no_memory_and_is_told() -> None:
+    result = detect(minutes=[*quiet(), rush(), rush(minute=10**9)])
+    assert result.findings == ()
+    assert "are all clocks right?" in result.approximations[0]
+
+
+def test_a_census_read_in_many_pieces_tells_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [7547, 23, 4711, 80]
+    minutes = [row for port in ports for row in [*quiet(port), rush(port)]]
+    whole = detect(minutes=minutes)
+    assert len(whole.findings) == len(ports)
+    monkeypatch.setattr(surge_series, "AT_ONCE", 10)
+    assert detect(minutes=minutes) == whole
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [([], []), ([5], [(0, 0)]), ([4, 4, 4], [(0, 1), (2, 2)]), ([99, 1, 9], [(0, 0), (1, 2)])],
+)
+def test_ranges_of_ports_hold_as_many_cells_as_fit(
+    cells: list[int], found: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surge_series, "AT_ONCE", 10)
+    assert list(surge_series.ranges(range(len(cells)), cells)) == found
 
 
 def test_nothing_is_learned_from_an_attack() -> None:

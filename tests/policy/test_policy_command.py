@@ -234,7 +234,7 @@ def test_the_command_is_imported_without_the_heavy_libraries() -> None:
 def test_the_page_is_current(project: Path) -> None:
     page = (project / "docs" / "policy.md").read_text(encoding="utf-8")
     assert refresh(page) == page, "run `python -m rearguard.policy.document docs/policy.md`"
-    assert "| `scan_targets` | 25 | distinct devices |" in page
+    assert "| `scan_targets` | 10 | distinct devices |" in page
 
 
 def test_the_least_policy_of_the_page_can_be_used(project: Path) -> None:

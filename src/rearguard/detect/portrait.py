@@ -36,26 +36,27 @@ peer_counts AS (
             {'hi': peer_hi, 'lo': peer_lo}, {'t': begun, 'hi': peer_hi, 'lo': peer_lo}, $sample
         ) AS sample
     FROM peers GROUP BY gid
+),
+totals AS (
+    SELECT
+        gid, count(*) AS contacts,
+        sum(packets_c + packets_s)::UBIGINT AS packets, sum(bytes_c + bytes_s)::UBIGINT AS bytes,
+        min(begun) AS first, max(last) AS last, sum(tries)::UBIGINT AS tries,
+        list_sort(list(DISTINCT port)) AS ports, min(proto) AS proto,
+        count(*) FILTER (result = 0) AS unknown, count(*) FILTER (result = 1) AS unanswered,
+        count(*) FILTER (result = 2) AS refused, count(*) FILTER (result = 3) AS answered,
+        count(*) FILTER (result = 4) AS conversed,
+        sum(fp_mirai)::UBIGINT AS mirai, sum(fp_zmap)::UBIGINT AS zmap, sum(fp_masscan)::UBIGINT AS masscan,
+        coalesce(bool_or(verified), false) AS verified,
+        count(*) FILTER (bare) AS bare,
+        count(*) FILTER (result >= 3 AND (interface, proto, port) IN (FROM shared_ports)) AS identity_unknown,
+        min(sampling) AS sampling_low, max(sampling) AS sampling_high,
+        list_sort(list(DISTINCT surveyor)) AS surveyors, list_sort(list(DISTINCT exception)) AS exceptions,
+        bool_and(surveyor IS NOT NULL) AS all_surveyor, bool_and(exception IS NOT NULL) AS all_exception
+    FROM members
+    GROUP BY gid
 )
-SELECT
-    gid, count(*) AS contacts,
-    sum(packets_c + packets_s)::UBIGINT AS packets, sum(bytes_c + bytes_s)::UBIGINT AS bytes,
-    min(begun) AS first, max(last) AS last, sum(tries)::UBIGINT AS tries,
-    list_sort(list(DISTINCT port)) AS ports, min(proto) AS proto,
-    count(*) FILTER (result = 0) AS unknown, count(*) FILTER (result = 1) AS unanswered,
-    count(*) FILTER (result = 2) AS refused, count(*) FILTER (result = 3) AS answered,
-    count(*) FILTER (result = 4) AS conversed,
-    sum(fp_mirai)::UBIGINT AS mirai, sum(fp_zmap)::UBIGINT AS zmap, sum(fp_masscan)::UBIGINT AS masscan,
-    coalesce(bool_or(verified), false) AS verified,
-    count(*) FILTER (bare) AS bare,
-    count(*) FILTER (result >= 3 AND (interface, proto, port) IN (FROM shared_ports)) AS identity_unknown,
-    min(sampling) AS sampling_low, max(sampling) AS sampling_high,
-    list_sort(list(DISTINCT surveyor)) AS surveyors, list_sort(list(DISTINCT exception)) AS exceptions,
-    bool_and(surveyor IS NOT NULL) AS all_surveyor, bool_and(exception IS NOT NULL) AS all_exception,
-    any_value(peers) AS peers, any_value(weight) AS weight, any_value(weight2) AS weight2,
-    any_value(dark_peers) AS dark_peers, any_value(sample) AS sample
-FROM members JOIN peer_counts USING (gid)
-GROUP BY gid
+SELECT * FROM totals JOIN peer_counts USING (gid)
 """
 
 EVIDENCE_SQL = """
@@ -129,9 +130,9 @@ def draw(context: Context, *, by_listener: bool = False) -> dict[int, Portrait]:
     evidence_sql = EVIDENCE_SQL.replace("$limit", str(limits.evidence))
     for row in rows(context.con, evidence_sql.replace("$answer", ANSWER_SQL[by_listener])):
         proofs[row["gid"]].append(_evidence(row, context))
-    counts_sql = COUNTS_SQL.replace("$sample", str(limits.peers_sample))
+    counts = rows(context.con, COUNTS_SQL.replace("$sample", str(limits.peers_sample)))
     certain = context.policy.thresholds.mirai_hits
-    return {row["gid"]: _portrait(row, proofs[row["gid"]], certain) for row in rows(context.con, counts_sql)}
+    return {row["gid"]: _portrait(row, proofs[row["gid"]], certain) for row in counts}
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

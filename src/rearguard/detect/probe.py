@@ -26,7 +26,7 @@ CREATE OR REPLACE TEMP TABLE chosen AS
 WITH probes AS (
     SELECT *
     FROM groups
-    ANTI JOIN scans USING (source_hi, source_lo, interface, way)
+    ANTI JOIN scans USING (number)
     ANTI JOIN swept USING (source_hi, source_lo, way)
     WHERE strange > 0
 )

@@ -42,30 +42,28 @@ WITH counted AS (
     FROM tried
     GROUP BY ALL
 )
-SELECT counted.*, in_window, in_all
+SELECT row_number() OVER ()::INTEGER AS number, counted.*, in_window, in_all
 FROM counted JOIN required USING (rate) ANTI JOIN taken USING (source_hi, source_lo, interface, way);
 
 CREATE OR REPLACE TEMP TABLE scans AS
 WITH pairs AS (
-    SELECT source_hi, source_lo, interface, way, device_hi, device_lo, min(begun) AS begun
-    FROM tried SEMI JOIN (
-        SELECT source_hi, source_lo, interface, way FROM groups WHERE touches >= least(in_window, in_all)
-    ) USING (source_hi, source_lo, interface, way)
+    SELECT number, device_hi, device_lo, min(tried.begun) AS begun
+    FROM tried JOIN (FROM groups WHERE touches >= least(in_window, in_all)) AS many
+        USING (source_hi, source_lo, interface, way)
     GROUP BY ALL
 ),
 peaks AS (
-    SELECT source_hi, source_lo, interface, way, count(*) AS devices, max(recent) AS peak
+    SELECT number, count(*) AS devices, max(recent) AS peak
     FROM (
-        SELECT source_hi, source_lo, interface, way, count(*) OVER (
-            PARTITION BY source_hi, source_lo, interface, way
-            ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
+        SELECT number, count(*) OVER (
+            PARTITION BY number ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
         ) AS recent
         FROM pairs
     )
-    GROUP BY ALL
+    GROUP BY number
 )
 SELECT groups.*, devices, peak, peak >= in_window AS is_fast
-FROM groups JOIN peaks USING (source_hi, source_lo, interface, way)
+FROM groups JOIN peaks USING (number)
 WHERE peak >= in_window OR devices >= in_all;
 """
 

@@ -226,7 +226,7 @@ class Limits(BaseModel):
         "counted: more costs memory in spoofed floods.",
     )
     findings_per_kind: Count = _number(
-        10_000,
+        2_000,
         "findings",
         "The worst so many of each kind are written, the rest counted: more makes the report harder to read.",
     )
