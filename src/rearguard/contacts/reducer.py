@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.cache import FULL, SINGLES, WAYS, flush, new_cache, new_emitted
-from rearguard.contacts.census import clear, count_census, new_pool
+from rearguard.contacts.census import clear, count_cells, find_cells, new_pool
 from rearguard.contacts.hosts import new_hosts, note_hosts
 from rearguard.contacts.place import place_rows
 from rearguard.contacts.reduce import reduce_contacts
@@ -91,6 +91,7 @@ class Reducer:
     _cache: Any = None
     _out: Any = None
     _pool: Any = None
+    _cells: Any = None
     _hosts: Any = None
     _hosts_out: Any = None
     _hosts_count: Any = None
@@ -104,6 +105,7 @@ class Reducer:
         self._cache = new_cache(self.sizes.contacts)
         self._out = new_emitted(self.sizes.emitted, ROWS)
         self._pool = new_pool(self.sizes.census_cells)
+        self._cells = np.zeros(ROWS, dtype=np.int32)
         self._hosts = new_hosts(self.sizes.hosts)
         self._hosts_out = np.zeros(ROWS, dtype=dtype(HOST))
         self._hosts_count = np.zeros(1, dtype=np.int64)
@@ -165,11 +167,12 @@ class Reducer:
 
     def _count(self, rows: Any, n: int) -> None:
         done = 0
-        while True:
-            done = count_census(rows, done, n, self._place, self.guard, self._lanes, self._pool)
-            if done == n:
-                return
-            self._census_out()
+        while done < n:
+            upto = find_cells(rows, done, n, self._place, self._lanes, self._pool, self._cells)
+            count_cells(rows, done, upto, self.guard, self._pool, self._cells)
+            if upto < n:
+                self._census_out()
+            done = upto
 
     def _census_out(self) -> None:
         lanes, cells = self.partials.lanes, self._pool.cells[: self._pool.now[0]]

@@ -21,7 +21,8 @@ __all__ = ["Overview", "lay_out"]
 
 LOOK_SQL = f"""
 SELECT
-    coalesce(list_sort(list(DISTINCT rate)), []) AS rates,
+    coalesce(list_sort(list(DISTINCT rate)), []) AS rates, count(*) AS touches,
+    count(*) FILTER (surveyor IS NOT NULL OR exception IS NOT NULL) AS known,
     count(*) FILTER (opened AND interface IS NOT NULL AND way <> {bits.OUTBOUND}) AS tried,
     count(*) FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL))
         AS knocked,
@@ -44,6 +45,13 @@ GROUP BY ALL
 HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
 """
 
+FEW = 1 << 16
+FEW_SQL = """
+CREATE OR REPLACE TEMP TABLE few AS FROM touches;
+CREATE OR REPLACE TEMP VIEW touches AS FROM few;
+"""
+"""So few touches are copied, about 250 bytes each: else planning each query down to the input costs the most."""
+
 _REFLECTIONS = "reflections (server_hi UBIGINT, server_lo UBIGINT, interface VARCHAR, source_net UBIGINT)"
 _SHARED = "shared_ports (interface VARCHAR, proto UTINYINT, port USMALLINT)"
 
@@ -54,6 +62,10 @@ class Overview:
 
     rates: tuple[int, ...]
     """The sampling rates that occur; 1 also where it is unknown."""
+    touches: int
+    """All of them."""
+    known: int
+    """Those of surveyors, and those that an exception covers."""
     tried: int
     """Initiations toward catalogued interfaces, but for those of our own side toward others."""
     knocked: int
@@ -88,6 +100,8 @@ def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalo
     assert row is not None
     rates, *counts = row
     overview = Overview(tuple(rates), *counts)
+    if overview.touches <= FEW:
+        con.execute(FEW_SQL)
     con.execute(
         _required_sql(overview.rates, policy.thresholds)
         + table_sql(_SHARED, shared_ports(catalogue))

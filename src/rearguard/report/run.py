@@ -211,7 +211,7 @@ SELECT
     count(*) FILTER (outcome = 'conversed') AS conversed,
     count(*) FILTER (outcome = 'unknown') AS unknown
 FROM judged
-WHERE target AND interface IS NOT NULL AND NOT authorised
+WHERE target AND interface IS NOT NULL AND NOT authorised AND tries > 0
 GROUP BY interface, direction
 ORDER BY contacts DESC, interface, direction
 """
