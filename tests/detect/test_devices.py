@@ -86,9 +86,13 @@ def test_a_conversation_says_that_the_payload_was_not_read() -> None:
 
 
 def test_ports_that_customers_use_themselves_are_only_counted() -> None:
-    result = detect(contact(port=22, outcome="conversed"))
-    assert kinds(result) == ["probe"]
-    assert result.findings[0].details["answered_identity_unknown"] == 1
+    """A visitor of a customer's own server, and a crawler of many, are nobody's business; a sweep is."""
+    visits = [contact(port=22, server=f"198.51.100.{last}", outcome="conversed") for last in range(1, 41)]
+    assert kinds(detect(*visits)) == []
+    tries = [contact(port=22, server=f"198.51.100.{last}", outcome="refused") for last in range(41, 61)]
+    [scan] = detect(*visits[:2], *tries).findings
+    assert (scan.kind, scan.peers.count) == ("scan", 22)
+    assert scan.details["answered_identity_unknown"] == 2
 
 
 def test_behind_shared_addresses_no_port_is_exposed() -> None:

@@ -1,6 +1,7 @@
 """``probe``: an unauthorised source that tried fewer devices than a scan (rule B1).
 
-Inbound and internal only. Inside one home network, what its owner may open is the owner's use, not a probe.
+Inbound and internal only. Inside one home network, what its owner may open is the owner's use, not a
+probe; nor is a visit that got an answer on a port where customers run services of their own.
 
 One finding a source, interface and direction. What is a ``scan``, a ``compromised-device`` or the victim of a
 reflection is not also a probe, nor is a source whose vertical scan went over the interface's ports.
@@ -40,7 +41,7 @@ CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
 FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
 ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened AND NOT t.lan;
+WHERE t.opened AND NOT t.lan AND NOT t.guest;
 """
 
 

@@ -31,7 +31,7 @@ CREATE OR REPLACE TEMP VIEW tried AS
 SELECT
     source_hi, source_lo, interface, way, device_hi, device_lo, begun, client_lo, dark, rate, result, lan
 FROM touches ANTI JOIN reflections USING (server_hi, server_lo, interface, source_net)
-WHERE opened AND interface IS NOT NULL AND way <> 1;
+WHERE opened AND interface IS NOT NULL AND way <> 1 AND NOT guest;
 
 CREATE OR REPLACE TEMP TABLE groups AS
 WITH counted AS (

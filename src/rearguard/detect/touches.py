@@ -9,6 +9,8 @@ ICMP error for a packet that nobody sent opens nothing.
 ``bare`` means that the opener never went on: SYNs and nothing else, or a datagram without a reply.
 ``lan`` is the use of a home network: both ends private or link-local and in one /24 (IPv6: /64), on an interface
 that its owner may open; or a host that calls itself. Few such contacts are nobody's business.
+``guest``: somebody got an answer on a port where customers commonly run services of their own (rule B7). As long as
+nobody reads what was said, it may be a visitor of a customer's web server; it makes neither a probe nor a scan.
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ SELECT
             )
             ELSE client_hi >> 57 = 126 OR client_hi >> 54 = 1018  -- fc00::/7, RFC 4193; fe80::/10, RFC 4291
         END
-    ) AS lan
+    ) AS lan,
+    coalesce(result >= 3 AND fp_mirai = 0 AND concat(interface, proto, '/', port) IN ({shared}), false) AS guest
 FROM fact_touches
 """
 
@@ -110,6 +113,7 @@ def view_sql(policy: Policy, catalogue: Catalogue) -> str:
         udp=bits.UDP,
         internal=bits.INTERNAL,
         amplifiers=_list(entry.id for entry in catalogue.interfaces if entry.amplifies),
+        shared=_list(f"{name}{proto}/{port}" for name, proto, port in shared_ports(catalogue)),
         owners=_list(entry.id for entry in catalogue.interfaces if _OWNER & {*entry.initiators}),
     )
 
