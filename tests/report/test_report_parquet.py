@@ -48,6 +48,22 @@ def test_rows_carry_addresses_times_and_proof(tmp_path: Path) -> None:
     assert silent["load_c_record"] is None
 
 
+def test_records_of_a_later_span_are_counted_from_the_beginning_of_the_file(tmp_path: Path) -> None:
+    rows = [
+        Row("203.0.113.7", "198.51.100.20", at=1, record=17, source=1),
+        Row("203.0.113.8", "198.51.100.20", at=2, record=3, source=2),
+    ]
+    made = analysis(rows)
+    sources, spans = (source("large.pcap"), source("b.pcap")), ((0, 0), (0, 100), (1, 0))
+    made.view = replace(made.view, sources=sources, spans=spans)
+    contacts_parquet.write(made, tmp_path / "c.parquet")
+    table = pq.read_table(
+        tmp_path / "c.parquet", columns=["client_address", "proof_c_source", "proof_c_record"]
+    )
+    got = {row["client_address"]: (row["proof_c_source"], row["proof_c_record"]) for row in table.to_pylist()}
+    assert got == {"203.0.113.7": ("large.pcap", 117), "203.0.113.8": ("b.pcap", 3)}
+
+
 def test_the_same_contacts_give_the_same_rows(tmp_path: Path) -> None:
     rows = [Row(f"203.0.113.{n}", f"198.51.100.{n % 7}", at=n) for n in range(200)]
     for name, given in (("a", rows), ("b", rows[::-1])):

@@ -7,7 +7,7 @@ memory and the same analysis gives the same rows.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -121,17 +121,34 @@ def schema() -> pa.Schema:
 def write(analysis: Analysis, path: Path) -> int:
     """Write the file (zstd) and return how many contacts it holds."""
     columns = schema().with_metadata({"rearguard": __version__, "policy": analysis.policy.digest})
-    uris = pa.array([without_surrogates(item.uri) for item in analysis.sources], pa.string())
+    places = _places(analysis)
     rows = 0
     reader = analysis.view.con.sql(_QUERY).to_arrow_reader(BATCH)
     with pq.ParquetWriter(path, columns, compression="zstd") as writer:
         for batch in reader:
-            writer.write_batch(_batch(batch, columns, uris), row_group_size=BATCH)
+            writer.write_batch(_batch(batch, columns, places), row_group_size=BATCH)
             rows += batch.num_rows
     return rows
 
 
-def _batch(batch: Any, columns: pa.Schema, uris: Any) -> Any:
+class Places(NamedTuple):
+    """By source number of a record pointer: which file, and how many of its records came before."""
+
+    uris: Any
+    source: Any
+    before: Any
+
+
+def _places(analysis: Analysis) -> Places:
+    spans = analysis.view.spans or tuple((number, 0) for number in range(len(analysis.sources)))
+    return Places(
+        pa.array([without_surrogates(item.uri) for item in analysis.sources], pa.string()),
+        np.array([source for source, _ in spans] or [0], dtype=np.int32),
+        np.array([before for _, before in spans] or [0], dtype=np.uint64),
+    )
+
+
+def _batch(batch: Any, columns: pa.Schema, places: Places) -> Any:
     made: dict[str, Any] = {}
     for side in ("client", "server"):
         high = batch.column(f"{side}_hi").to_numpy()
@@ -143,7 +160,7 @@ def _batch(batch: Any, columns: pa.Schema, uris: Any) -> Any:
     for name in _TIMES:
         made[name] = batch.column(name).cast(pa.timestamp("ns")).cast(_TIME)
     for name in _POINTERS:
-        made[f"{name}_source"], made[f"{name}_record"] = _pointer(batch.column(name), uris)
+        made[f"{name}_source"], made[f"{name}_record"] = _pointer(batch.column(name), places)
     return pa.record_batch(
         [
             made[field.name] if field.name in made else batch.column(field.name).cast(field.type)
@@ -165,10 +182,11 @@ def _texts(ipv4: Any, high: Any, low: Any) -> Any:
     return pa.array(texts, pa.string())
 
 
-def _pointer(pointers: Any, uris: Any) -> tuple[Any, Any]:
+def _pointer(pointers: Any, places: Places) -> tuple[Any, Any]:
     """Source name and record number of record pointers; null stays null."""
-    import pyarrow.compute as pc
-
-    place = pc.shift_right(pointers, pa.scalar(RECORD_BITS, pa.uint64())).cast(pa.int32())
-    record = pc.bit_wise_and(pointers, pa.scalar((1 << RECORD_BITS) - 1, pa.uint64()))
-    return pa.DictionaryArray.from_arrays(place, uris), record
+    absent = pointers.is_null().to_numpy(zero_copy_only=False)
+    numbers = pointers.fill_null(0).to_numpy()
+    span = (numbers >> np.uint64(RECORD_BITS)).astype(np.int64)
+    record = (numbers & np.uint64((1 << RECORD_BITS) - 1)) + places.before[span]
+    source = pa.array(places.source[span], pa.int32(), mask=absent)
+    return pa.DictionaryArray.from_arrays(source, places.uris), pa.array(record, pa.uint64(), mask=absent)

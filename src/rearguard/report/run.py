@@ -113,7 +113,9 @@ def _view(
     try:
         con = _connect(folder, policy)
         groups = group_observers(reading.observers, reading.sources, policy)
-        settled = settle(reading.partials, groups, policy, catalogue, con, folder, datetime.now(UTC).date(), clock)
+        settled = settle(
+            reading.partials, groups, policy, catalogue, con, folder, datetime.now(UTC).date(), clock
+        )
     finally:
         reading.partials.close()
     names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
