@@ -19,6 +19,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 setup: $(VENV)/.ready
 
 demo: setup
+	@echo "The first run compiles the kernels (about a minute, once)."
 	$(BIN)/rearguard analyze lab/incident.pcapng --policy lab/rearguard.yaml --output report
 	@echo "The report is at $(CURDIR)/report/report.html"
 

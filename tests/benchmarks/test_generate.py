@@ -81,7 +81,7 @@ def test_truth_of_the_mix_is_what_tshark_counts(generated: Generated, tool: Tool
                 refused[dst, int(sport)].add(src)
     scanners = capture.truth["scanners"]
     assert len(scanners) == 500
-    assert sum(scanner["tried"] for scanner in scanners) > 2_000
+    assert sum(scanner["tried"] for scanner in scanners) > 200
     for scanner in scanners:
         key = scanner["address"], scanner["port"]
         counted = len(tried[key]), len(answered[key]), len(refused[key])
@@ -123,7 +123,7 @@ def test_tcp_conversations_of_the_mix_fit_together(generated: Generated, tool: T
 
 def test_records_of_the_mix_have_a_realistic_mean_size(generated: Generated) -> None:
     truth = generated("mix").truth
-    assert 400 <= truth["bytes"] / truth["records"] <= 460
+    assert 550 <= truth["bytes"] / truth["records"] <= 750
 
 
 def test_flood_is_nothing_but_syns_from_invented_sources(generated: Generated, tool: Tool) -> None:

@@ -239,7 +239,7 @@ class Limits(BaseModel):
     memory_mb: Annotated[int, Field(strict=True, ge=64, le=1 << 20)] = _number(
         256,
         "MiB",
-        "Memory of the fold: less spills to disk sooner and is slower; the result is the same.",
+        "Memory of the questions that detectors ask: too little for a very large input is an error that says so.",
     )
 
 

@@ -19,8 +19,9 @@ from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import View
 from rearguard.contacts.warming import sample_pcap, sample_pcapng
+from rearguard.detect import Result
 from rearguard.detect import run as detect
-from rearguard.model.errors import UsageError
+from rearguard.model.errors import RearguardError, UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
 from rearguard.report.analysis import Analysis, ContactCounts, InterfaceLine, SamplingLine
 from rearguard.report.progress import Silent
@@ -78,9 +79,7 @@ def analyze(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     weakref.finalize(view, shutil.rmtree, folder, ignore_errors=True)  # the connection spills to it
-    result = detect(view, policy, catalogue)
-    clock("detect")
-    counts, lines = _overview(view.con)
+    result, counts, lines = _concluded(view, policy, catalogue, clock)
     clock("overview")
     return Analysis(
         policy=policy,
@@ -94,6 +93,22 @@ def analyze(
         notes=tuple(notes),
         timings=clock.seconds,
     )
+
+
+def _concluded(
+    view: View, policy: Policy, catalogue: Catalogue, clock: _Clock
+) -> tuple[Result, ContactCounts, tuple[InterfaceLine, ...]]:
+    import duckdb
+
+    try:
+        result = detect(view, policy, catalogue)
+        clock("detect")
+        return result, *_overview(view.con)
+    except duckdb.OutOfMemoryException as error:
+        raise RearguardError(
+            f"{policy.limits.memory_mb} MiB are too little to conclude from this input",
+            remedy="raise memory_mb under limits in the policy",
+        ) from error
 
 
 def _view(

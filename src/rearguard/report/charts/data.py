@@ -35,6 +35,7 @@ GROUP BY ALL ORDER BY ALL
 _CROWD = """
 SELECT interface, (greatest(first, $start) - $start) // $bucket AS bucket, sum(clients)::UBIGINT AS contacts
 FROM crowd
+WHERE interface IS NOT NULL
 GROUP BY ALL ORDER BY ALL
 """
 
