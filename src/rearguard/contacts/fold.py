@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from rearguard.contacts.lone import table_size
 from rearguard.contacts.mix import mix5
+from rearguard.contacts.pointer import comes_first
 from rearguard.model.compiled import inlined, kernel
 
 __all__ = ["fold_census", "fold_contacts", "fold_hosts", "largest_census", "merge_observers"]
@@ -83,31 +84,21 @@ def _merge_facts(into: Any, row: Any) -> None:
     into.seen_s |= row.seen_s
     into.role |= row.role
     into.known &= row.known
-    if row.proof_rank_c < into.proof_rank_c or (
-        row.proof_rank_c == into.proof_rank_c
-        and (
-            row.proof_time_c < into.proof_time_c
-            or (row.proof_time_c == into.proof_time_c and row.proof_rec_c < into.proof_rec_c)
-        )
-    ):
+    if comes_first(
+        row.proof_rank_c, row.proof_time_c, row.proof_rec_c,
+        into.proof_rank_c, into.proof_time_c, into.proof_rec_c,
+    ):  # fmt: skip
         into.proof_rank_c, into.proof_time_c = row.proof_rank_c, row.proof_time_c
         into.proof_rec_c, into.proof_port_c = row.proof_rec_c, row.proof_port_c
-    if row.proof_rank_s < into.proof_rank_s or (
-        row.proof_rank_s == into.proof_rank_s
-        and (
-            row.proof_time_s < into.proof_time_s
-            or (row.proof_time_s == into.proof_time_s and row.proof_rec_s < into.proof_rec_s)
-        )
-    ):
+    if comes_first(
+        row.proof_rank_s, row.proof_time_s, row.proof_rec_s,
+        into.proof_rank_s, into.proof_time_s, into.proof_rec_s,
+    ):  # fmt: skip
         into.proof_rank_s, into.proof_time_s = row.proof_rank_s, row.proof_time_s
         into.proof_rec_s, into.proof_port_s = row.proof_rec_s, row.proof_port_s
-    if row.load_time_c < into.load_time_c or (
-        row.load_time_c == into.load_time_c and row.load_rec_c < into.load_rec_c
-    ):
+    if comes_first(0, row.load_time_c, row.load_rec_c, 0, into.load_time_c, into.load_rec_c):
         into.load_time_c, into.load_rec_c, into.load_port_c = row.load_time_c, row.load_rec_c, row.load_port_c
-    if row.load_time_s < into.load_time_s or (
-        row.load_time_s == into.load_time_s and row.load_rec_s < into.load_rec_s
-    ):
+    if comes_first(0, row.load_time_s, row.load_rec_s, 0, into.load_time_s, into.load_rec_s):
         into.load_time_s, into.load_rec_s, into.load_port_s = row.load_time_s, row.load_rec_s, row.load_port_s
 
 

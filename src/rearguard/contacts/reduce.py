@@ -37,6 +37,7 @@ from rearguard.contacts.cache import (
     make_full,
 )
 from rearguard.contacts.place import DST_OURS, SRC_OURS
+from rearguard.contacts.pointer import comes_first
 from rearguard.contacts.single import BIT_BOTH, BIT_MASSCAN, BIT_MIRAI, BIT_NO_OPTIONS, BIT_ZMAP
 from rearguard.model.address import V4_MAPPED
 from rearguard.model.bits import (
@@ -144,13 +145,10 @@ def _count(
         row.last_s = max(row.last_s, rows.end[i])
         row.flags_s |= 0 if rows.why[i] & WHY_QUOTED else rows.flags[i]
         row.seen_s |= seen
-        if rank < row.proof_rank_s or (
-            rank == row.proof_rank_s
-            and (ts < row.proof_time_s or (ts == row.proof_time_s and rec < row.proof_rec_s))
-        ):
+        if comes_first(rank, ts, rec, row.proof_rank_s, row.proof_time_s, row.proof_rec_s):
             row.proof_rank_s, row.proof_time_s = rank, ts
             row.proof_rec_s, row.proof_port_s = rec, port
-        if loaded and (ts < row.load_time_s or (ts == row.load_time_s and rec < row.load_rec_s)):
+        if loaded and comes_first(0, ts, rec, 0, row.load_time_s, row.load_rec_s):
             row.load_time_s, row.load_rec_s, row.load_port_s = ts, rec, port
         return
     port = rows.sport[i]
@@ -161,13 +159,10 @@ def _count(
     row.last_c = max(row.last_c, rows.end[i])
     row.flags_c |= rows.flags[i]
     row.seen_c |= seen
-    if rank < row.proof_rank_c or (
-        rank == row.proof_rank_c
-        and (ts < row.proof_time_c or (ts == row.proof_time_c and rec < row.proof_rec_c))
-    ):
+    if comes_first(rank, ts, rec, row.proof_rank_c, row.proof_time_c, row.proof_rec_c):
         row.proof_rank_c, row.proof_time_c = rank, ts
         row.proof_rec_c, row.proof_port_c = rec, port
-    if loaded and (ts < row.load_time_c or (ts == row.load_time_c and rec < row.load_rec_c)):
+    if loaded and comes_first(0, ts, rec, 0, row.load_time_c, row.load_rec_c):
         row.load_time_c, row.load_rec_c, row.load_port_c = ts, rec, port
     if seen & SEEN_DATAGRAM:
         row.tries += packets

@@ -79,7 +79,3 @@ class Pcap:
         """See :func:`rearguard.sources.pcap_walk.walk_pcap`."""
         h = self.header
         return walk_pcap(b, pos, end, limit, h.big_endian, h.patched, h.nanoseconds, h.link, frames)
-
-    def define(self, block: bytes) -> str | None:
-        """A pcap file has no blocks that change its state."""
-        raise NotImplementedError
