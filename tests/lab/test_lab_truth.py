@@ -386,7 +386,9 @@ def test_flood_holds_its_connections_and_the_device_dies_of_it(
     (event,) = events(truth, "flood")
     ((device,),) = event["outcomes"].values()
     towards = [f for f in frames if f.side == "outside" and f.src in event["remotes"] and f.dst == device]
-    assert sum(f.flags == SYN for f in towards) == event["counts"]["connections"] == 600
+    # A SYN that a busy machine sends again has the sequence number of the first one.
+    opened = {(f.src, f.sport, f.seq) for f in towards if f.flags == SYN}
+    assert len(opened) == event["counts"]["connections"] == 600
     back = [f for f in frames if f.side == "outside" and f.dst in event["remotes"] and f.src == device]
     assert sum(f.flags == RST | ACK for f in back) >= 400
     assert (
