@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 NETWORKS = ("10.64.0.0/14", "2001:db8:c::/48")
 WATCHED: tuple[tuple[Any, str], ...] = (
-    (Window, "fill"),
+    (Window, "_read"),
     (Pcap, "walk"),
     (source, "decode_frames"),
     (reducer, "place_rows"),

@@ -224,6 +224,8 @@ def _partial(row: Row, saying: Saying) -> Values:
     partial |= {f"payload_{side}": row["pay_wire"], f"flags_{side}": row["flags"]}
     if seen & bits.SEEN_DATA:
         partial |= {f"load_{name}_{side}": value for name, value in pointer.items()}
+    if side == "c" and row["proto"] == bits.TCP and row["known"] & bits.KNOWN_FLAGS:
+        partial["unacked"] = 0 if row["flags"] & (bits.ACK | bits.RST) else row["packets"]
     if side == "c" and seen & (bits.SEEN_DATAGRAM | bits.SEEN_SYN):
         partial["tries"] = row["packets"]
         if seen & bits.SEEN_SYN:

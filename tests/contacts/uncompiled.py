@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 
-from rearguard.contacts import single
+from rearguard.contacts import initiations, single
 from rearguard.model import fields
 
 
@@ -32,6 +32,7 @@ class Element(np.void):
 packed = fields.dtype
 fields.dtype = lambda table: np.dtype((Element, packed(table)))
 single.SINGLE = np.dtype((Element, single.SINGLE))
+initiations.INITIATION = np.dtype((Element, initiations.INITIATION))
 
 
 def main(captures: list[str]) -> None:

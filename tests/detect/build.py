@@ -130,6 +130,7 @@ def contact(
         "seen_s": seen_s,
         "known": bits.KNOWN_PACKET,
         "tries": tries,
+        "unacked": tries,
         "no_options": 0,
         "fp_mirai": 0,
         "fp_zmap": 0,

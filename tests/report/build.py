@@ -121,6 +121,7 @@ def _judged(row: Row) -> dict[str, Any]:
         "seen_s": 0,
         "known": 0x3F,
         "tries": row.tries,
+        "unacked": row.tries,
         "no_options": 0,
         "fp_mirai": 0,
         "fp_zmap": 0,

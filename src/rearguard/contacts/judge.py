@@ -21,6 +21,7 @@ from rearguard.model.bits import (
     DIRECTIONS,
     INBOUND,
     INTERNAL,
+    KNOWN_FLAGS,
     OUTBOUND,
     ROLE_BOTH,
     ROLE_HANDSHAKE,
@@ -256,6 +257,10 @@ def _facts(rows: npt.NDArray[Any]) -> dict[str, Any]:
                     rows[f"{pointer}_{part}_{side}"], absent
                 )
         facts[f"proof_rank_{side}"] = rows[f"proof_rank_{side}"]
+    unguarded = (rows["proto"] == TCP) & (rows["known"] & KNOWN_FLAGS == 0)
+    facts["unacked"] = np.ma.MaskedArray(
+        np.where(rows["proto"] == TCP, rows["unacked"], rows["packets_c"]), unguarded
+    )
     for name in ("known", "tries", "no_options", "fp_mirai", "fp_zmap", "fp_masscan"):
         facts[name] = rows[name]
     return facts

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.reducer import Partials, Reducer, Sizes
+from rearguard.contacts.reducer import Listener, Partials, Reducer, Sizes
 from rearguard.contacts.view import SourceInfo
 from rearguard.model.guard import Guard
 from rearguard.sources import Span, fits, open_source, order, split
@@ -85,8 +85,12 @@ def read(
     sizes: Sizes | None = None,
     workers: int | None = None,
     advance: Advance = lambda octets, records: None,
+    listen: Callable[[], Callable[[], Listener]] | None = None,
 ) -> Reading:
     """Read captures and reduce them. ``folder`` takes what does not fit into memory.
+
+    ``listen`` begins a collection of dialogues (again, if all must be read again) and gives what makes a
+    listener for each worker.
 
     Raises InputError for what is no capture at all; damage inside is counted in the sources. The caller
     closes ``partials``.
@@ -102,10 +106,10 @@ def read(
         advance(octets, records)
 
     try:
-        return _read(files, guard, Partials.new(folder, sizes), sizes, count, note, may_split=True)
+        return _read(files, guard, Partials.new(folder, sizes), sizes, count, note, listen, may_split=True)
     except _MisfitError:
         advance(-told[0], -told[1])  # it all comes again
-        return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, may_split=False)
+        return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, listen, may_split=False)
 
 
 def _read(
@@ -115,6 +119,7 @@ def _read(
     sizes: Sizes,
     count: int,
     advance: Advance,
+    listen: Callable[[], Callable[[], Listener]] | None,
     *,
     may_split: bool,
 ) -> Reading:
@@ -124,7 +129,8 @@ def _read(
         jobs.extend(_Job(uri, number, span if len(parts) > 1 else None) for span in parts)
     observers = _Observers()
     try:
-        _work(jobs, guard, partials, sizes, min(count, len(jobs)), observers, advance)
+        listener = listen() if listen is not None else None
+        _work(jobs, guard, partials, sizes, min(count, len(jobs)), observers, advance, listener)
         _check_spans(jobs)
     except BaseException:
         partials.close()
@@ -146,6 +152,7 @@ def _work(
     count: int,
     observers: _Observers,
     advance: Advance,
+    listener: Callable[[], Listener] | None,
 ) -> None:
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
@@ -155,7 +162,7 @@ def _work(
 
     def run() -> None:
         try:
-            reducer = Reducer(guard, partials, sizes)
+            reducer = Reducer(guard, partials, sizes, listener() if listener is not None else None)
             while not stop.is_set():
                 try:
                     number = waiting.get_nowait()

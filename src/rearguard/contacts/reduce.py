@@ -159,6 +159,8 @@ def _count(
     row.last_c = max(row.last_c, rows.end[i])
     row.flags_c |= rows.flags[i]
     row.seen_c |= seen
+    if rows.proto[i] == TCP and rows.known[i] & KNOWN_FLAGS and not rows.flags[i] & (ACK | RST):
+        row.unacked += packets
     if comes_first(rank, ts, rec, row.proof_rank_c, row.proof_time_c, row.proof_rec_c):
         row.proof_rank_c, row.proof_time_c = rank, ts
         row.proof_rec_c, row.proof_port_c = rec, port
@@ -194,6 +196,7 @@ def _widen(cache: Cache, slot: int, observer: int, sampling: int) -> None:
     if one.proto == TCP:
         row.seen_c = SEEN_SYN
         row.role = ROLE_HANDSHAKE
+        row.unacked = 0 if one.flags & RST else 1
     else:
         row.seen_c = SEEN_DATAGRAM
         row.role = ROLE_BOTH if one.bits & BIT_BOTH else ROLE_PORT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rearguard.contacts.cache import FULL, SINGLES, WAYS, flush, new_cache, new_emitted
 from rearguard.contacts.census import clear, count_cells, find_cells, new_pool
 from rearguard.contacts.hosts import new_hosts, note_hosts
+from rearguard.contacts.initiations import INITIATION, note_initiations
 from rearguard.contacts.place import place_rows
 from rearguard.contacts.reduce import reduce_contacts
 from rearguard.contacts.single import SINGLE
@@ -22,7 +23,7 @@ from rearguard.model.chunk import ROWS, Chunk
 from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
 from rearguard.model.guard import Guard
 
-__all__ = ["Lanes", "Partials", "Reducer", "Sizes"]
+__all__ = ["Lanes", "Listener", "Partials", "Reducer", "Sizes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Sizes:
     census_cells: int = 131_072
     emitted: int = 131_072
     spill: int = 24 << 20
+    initiations: int = 4 << 20
 
 
 class Lanes:
@@ -55,6 +57,22 @@ class Lanes:
             return known
 
 
+class Listener(Protocol):
+    """One worker's part in the dialogues: it sees every chunk that the reducer sees."""
+
+    def feed(
+        self,
+        chunk: Chunk,
+        place: npt.NDArray[np.uint8],
+        lanes: npt.NDArray[np.uint32],
+        source: np.uint64,
+    ) -> None:
+        """Take what is wanted; ``place`` and ``lanes`` have a value a row."""
+
+    def finish(self) -> None:
+        """Hand over what is held."""
+
+
 @dataclass(slots=True)
 class Partials:
     """Everything that the workers emitted, and the lanes by which to read it."""
@@ -64,6 +82,7 @@ class Partials:
     contacts: PartitionedSpill
     census: PartitionedSpill
     hosts: Spill
+    initiations: Spill
 
     @classmethod
     def new(cls, folder: Path, sizes: Sizes) -> Partials:
@@ -74,10 +93,11 @@ class Partials:
             PartitionedSpill(dtype(CONTACT), by_client, sizes.spill, folder),
             PartitionedSpill(dtype(CENSUS), by_minute, sizes.spill, folder),
             Spill(dtype(HOST), sizes.spill, folder),
+            Spill(INITIATION, sizes.initiations, folder),
         )
 
     def close(self) -> None:
-        for spill in (self.singles, self.contacts, self.census, self.hosts):
+        for spill in (self.singles, self.contacts, self.census, self.hosts, self.initiations):
             spill.close()
 
 
@@ -88,6 +108,7 @@ class Reducer:
     guard: Guard
     partials: Partials
     sizes: Sizes = field(default_factory=Sizes)
+    listener: Listener | None = None
     _cache: Any = None
     _out: Any = None
     _pool: Any = None
@@ -97,6 +118,7 @@ class Reducer:
     _hosts_count: Any = None
     _place: Any = None
     _lanes: Any = None
+    _initiations: Any = None
     _base: int = -1
 
     def __post_init__(self) -> None:
@@ -111,6 +133,7 @@ class Reducer:
         self._hosts_count = np.zeros(1, dtype=np.int64)
         self._place = np.zeros(ROWS, dtype=np.uint8)
         self._lanes = np.zeros(ROWS, dtype=np.uint32)
+        self._initiations = np.zeros(ROWS, dtype=INITIATION)
 
     def feed(self, chunk: Chunk, source: int, observers: npt.NDArray[np.uint32]) -> None:
         """Reduce one chunk. ``observers`` maps the source's observer numbers to those of the run."""
@@ -121,12 +144,19 @@ class Reducer:
             self._base = int(chunk.column("ts").min())
         self._set_lanes(chunk, observers)
         place_rows(rows, n, self.guard, self._place)
-        self._contacts(rows, n, np.uint64(source << RECORD_BITS))
+        pointer = np.uint64(source << RECORD_BITS)
+        self._contacts(rows, n, pointer)
         self._count(rows, n)
         self._note(rows, n)
+        opened = note_initiations(rows, n, self._place, pointer, self._initiations)
+        self.partials.initiations.add(self._initiations[:opened])
+        if self.listener is not None:
+            self.listener.feed(chunk, self._place[:n], self._lanes[:n], pointer)
 
     def finish(self) -> None:
         """Hand out all that is still held."""
+        if self.listener is not None:
+            self.listener.finish()
         group = 0
         while group < self._cache.line.shape[0]:
             group = flush(self._cache, self._out, group)

@@ -89,6 +89,7 @@ def to_contacts(
     rows["seen_c"] = np.where(tcp, bits.SEEN_SYN, bits.SEEN_DATAGRAM) | np.where(loaded, bits.SEEN_DATA, 0)
     both = singles["bits"] & BIT_BOTH > 0
     rows["role"] = np.where(tcp, bits.ROLE_HANDSHAKE, np.where(both, bits.ROLE_BOTH, bits.ROLE_PORT))
+    rows["unacked"] = tcp & (singles["flags"] & bits.RST == 0)
     rows["no_options"] = singles["bits"] & BIT_NO_OPTIONS > 0
     rows["fp_mirai"] = singles["bits"] & BIT_MIRAI > 0
     rows["fp_zmap"] = singles["bits"] & BIT_ZMAP > 0

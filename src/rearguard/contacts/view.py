@@ -1,9 +1,12 @@
-"""The judged view: what detectors read. Three DuckDB tables that are derived after everything has merged.
+"""The judged view: what detectors read. Four DuckDB tables that are derived after everything has merged.
 
 ``judged``   one row a client, server, port and protocol; observers are already merged (rule A5: the largest,
              never the sum), policy and catalogue have been applied.
 ``census``   one row a minute, port, protocol and direction, over all ports; sketches are 64-byte blobs.
 ``crowd``    clients that were seen once, unanswered, beyond the limit of listed ones: counted, not listed.
+``initiations``  what those of our devices opened that an attack reached, the earliest of each minute.
+
+What was said on management interfaces lies beside them: :attr:`View.exchanges`.
 
 Nothing in here can be merged further; a changed policy builds a new view from the same folded facts.
 """
@@ -16,7 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["CENSUS_SQL", "CROWD_SQL", "JUDGED_SQL", "RECORD_BITS", "SourceInfo", "View"]
+    from rearguard.dialogue.exchange import Exchange
+
+__all__ = ["CENSUS_SQL", "CROWD_SQL", "INITIATIONS_SQL", "JUDGED_SQL", "RECORD_BITS", "SourceInfo", "View"]
 
 JUDGED_SQL = """
 CREATE TABLE judged (
@@ -47,6 +52,7 @@ CREATE TABLE judged (
     load_time_s BIGINT, load_rec_s UBIGINT, load_port_s USMALLINT,
     flags_c UTINYINT, flags_s UTINYINT, seen_c USMALLINT, seen_s USMALLINT, known UINTEGER,
     tries UBIGINT,                          -- SYNs without ACK, or datagrams to the port
+    unacked UBIGINT,                        -- without ACK and RST, or datagrams to the port; NULL: cannot be told
     no_options UBIGINT, fp_mirai UBIGINT, fp_zmap UBIGINT, fp_masscan UBIGINT
 )
 """
@@ -64,6 +70,13 @@ CREATE TABLE crowd (
     clients UBIGINT, tries UBIGINT, packets UBIGINT, bytes UBIGINT, first BIGINT, last BIGINT,
     proof_rec_c UBIGINT, proof_time_c BIGINT, proof_port_c USMALLINT,
     client_hi UBIGINT, client_lo UBIGINT, server_hi UBIGINT, server_lo UBIGINT  -- of that record
+)
+"""
+
+INITIATIONS_SQL = """
+CREATE TABLE initiations (
+    client_hi UBIGINT, client_lo UBIGINT, server_hi UBIGINT, server_lo UBIGINT,
+    time BIGINT, rec UBIGINT, port USMALLINT, client_port USMALLINT, proto UTINYINT, minute BIGINT
 )
 """
 
@@ -87,7 +100,7 @@ class SourceInfo:
 
 @dataclass(slots=True, weakref_slot=True)
 class View:
-    """A DuckDB connection that holds ``judged``, ``census`` and ``crowd``, and what they came from."""
+    """A DuckDB connection that holds the tables, what was said, and what all came from."""
 
     con: duckdb.DuckDBPyConnection
     sources: tuple[SourceInfo, ...]
@@ -95,6 +108,8 @@ class View:
     spans: tuple[tuple[int, int], ...] = ()
     """By source number of a record pointer: index into ``sources`` and the records before it; () = itself."""
     approximations: list[str] = field(default_factory=list)
+    exchanges: tuple[Exchange, ...] = ()
+    """Dialogues that have something to tell, ascending by time."""
 
     def pointer(self, rec: int) -> tuple[str, int]:
         """The source's name and the record's number (from 1) of a record pointer."""

@@ -66,7 +66,7 @@ class Collector:
         ``place`` and ``lanes`` have a value a row, as the contact kernel gets them; ``source`` is the source
         number shifted to the record pointer's upper part.
         """
-        found = pick(chunk.rows, chunk.n, place, self.ports, self._picked)
+        found = pick(chunk.rows, chunk.n, chunk.buffer, place, self.ports, self._picked)
         done = 0
         while done < found:
             done = collect(

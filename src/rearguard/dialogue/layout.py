@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.compiled import Buffer
-from rearguard.model.guard import LISTED, Guard
+from rearguard.model.guard import LISTED, OWN_ONLY, Guard
 
 __all__ = [
     "BOTH_LISTED",
@@ -79,14 +79,13 @@ class Ports(NamedTuple):
 
     @classmethod
     def of(cls, guard: Guard, inward: Iterable[tuple[int, int]] = ()) -> Ports:
-        """All listed ports. ``inward`` ((IP protocol, port) pairs) only where the listener is ours.
-
-        Ports 80 and 443 belong there: what our customers read on the web is nobody's business here.
+        """All listed ports; those of the web, and ``inward`` ((IP protocol, port) pairs), only where the
+        listener is ours: what our customers read is nobody's business here.
         """
-        tables = {
-            proto: np.where(table & LISTED, TOWARD_US | TOWARD_OTHERS, 0).astype(np.uint8)
-            for proto, table in ((TCP, guard.tcp), (UDP, guard.udp))
-        }
+        tables = {}
+        for proto, table in ((TCP, guard.tcp), (UDP, guard.udp)):
+            wanted = np.where(table & LISTED, TOWARD_US | TOWARD_OTHERS, 0)
+            tables[proto] = (wanted | np.where(table & OWN_ONLY, TOWARD_US, 0)).astype(np.uint8)
         for proto, port in inward:
             tables[proto][port] &= TOWARD_US
         return cls(tables[TCP], tables[UDP])

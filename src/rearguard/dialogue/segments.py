@@ -18,6 +18,9 @@ that was collected, gets the same set from every split, order and repetition.
 Which side is called the server depends on the row's ports, never on state: the one whose port is listed; of
 two the lower port; of equal ones the end that is ours, then the lower address. So both directions agree, and
 the fold swaps the sides when the sender of the SYN+ACK turns out to be the other one (rule A3).
+
+Beside listed ports: what our devices send to any port and looks like CWMP is taken packet by packet, one side
+only, since a session with a foreign controller is known by nothing else (rule B10).
 """
 
 from __future__ import annotations
@@ -60,9 +63,13 @@ from rearguard.model.bits import (
     WHY_PACKET,
     WHY_QUOTED,
 )
-from rearguard.model.compiled import Buffer, inlined, kernel
+from rearguard.model.compiled import Buffer, be16, be32, inlined, kernel, u8
 
 __all__ = ["collect", "pick"]
+
+CWMP_LOOK = 1_024
+"""Bytes of a packet that are searched for "cwmp"; headers and envelope of an Inform need about 600."""
+CWMP_LEAST = 16
 
 _PACKET_FACTS = KNOWN_FLAGS | KNOWN_ONE_PACKET | KNOWN_SEQ
 
@@ -114,22 +121,59 @@ def _fill(one: Any, rows: Any, i: int, to_server: bool) -> None:
     one.hash = mix5(one.client_hi, one.client_lo, one.server_hi, one.server_lo, word)
 
 
+@inlined
+def _is_cwmp_request(buffer: Buffer, begin: int, length: int) -> bool:
+    """Whether payload looks like a piece of what a CWMP device sends: an HTTP POST or XML that says cwmp early.
+
+    Devices open their sessions at any port (rule A1), so this is asked of every packet that ours send elsewhere;
+    the first bytes answer for nearly all of them.
+    """
+    end = min(begin + min(length, CWMP_LOOK), np.int64(buffer.size))
+    if end - begin < CWMP_LEAST:
+        return False
+    first, second = u8(buffer, begin), u8(buffer, begin + 1)
+    if not (first == 0x50 and second == 0x4F and be16(buffer, begin + 2) == 0x5354) and not (
+        first == 0x3C and (second == 0x3F or second | 0x20 == 0x73 or second | 0x20 == 0x65)
+    ):
+        return False
+    at = begin + 4
+    # "cwmp" in either case; a prefix may be called anything, the namespace is not.
+    while at < end - 4 and be32(buffer, at) | 0x20202020 != 0x63776D70:
+        at += 1
+    return bool(at < end - 4)
+
+
 @kernel
-def pick(rows: Any, n: int, place: npt.NDArray[np.uint8], ports: Ports, picked: npt.NDArray[np.int64]) -> int:
-    """The rows that may be part of a wanted conversation; returns how many. All traffic pays for this loop."""
+def pick(
+    rows: Any,
+    n: int,
+    buffer: Buffer,
+    place: npt.NDArray[np.uint8],
+    ports: Ports,
+    picked: npt.NDArray[np.int64],
+) -> int:
+    """The rows that may be part of a wanted conversation, or look like CWMP of a device of ours: then the
+    number's complement (~i). Returns how many. All traffic pays for this loop.
+    """
     m = 0
     for i in range(n):
-        proto = rows.proto[i]
-        if place[i] == 0 or (proto != TCP and proto != UDP):
+        proto, ours = rows.proto[i], place[i]
+        if ours == 0 or (proto != TCP and proto != UDP):
             continue
         if rows.pay_len[i] == 0 and (proto == UDP or rows.flags[i] & HANDSHAKE_MASK != SYN | ACK):
             continue
-        if proto == TCP:
-            bits = ports.tcp[rows.sport[i]] | ports.tcp[rows.dport[i]]
-        else:
-            bits = ports.udp[rows.sport[i]] | ports.udp[rows.dport[i]]
-        if bits != 0:
+        from_bits = ports.tcp[rows.sport[i]] if proto == TCP else ports.udp[rows.sport[i]]
+        to_bits = ports.tcp[rows.dport[i]] if proto == TCP else ports.udp[rows.dport[i]]
+        if (
+            to_bits & (TOWARD_US if ours & DST_OURS else TOWARD_OTHERS)
+            or from_bits & (TOWARD_US if ours & SRC_OURS else TOWARD_OTHERS)
+        ):  # fmt: skip
             picked[m] = i
+            m += 1
+        elif ours == SRC_OURS and proto == TCP and _is_cwmp_request(
+            buffer, np.int64(rows.pay_off[i]), np.int64(rows.pay_len[i])
+        ):  # fmt: skip
+            picked[m] = ~i
             m += 1
     return m
 
@@ -152,12 +196,15 @@ def collect(
 ) -> int:
     """Take segments from the rows ``picked[start:]``; returns the first not taken (``held`` is full) or the end.
 
+    Rows given as ~i are taken whatever their ports are; their sender is the client.
+
     ``source`` is the record pointer's upper part. ``chosen`` (TCP, UDP): conversations whose hash is larger
     are left out. ``buffer`` is the chunk's.
     """
     used = held.used
     for turn in range(start, picked.size):
-        i = picked[turn]
+        known = picked[turn] >= 0
+        i = picked[turn] if known else ~picked[turn]
         flags = rows.flags[i]
         tcp = rows.proto[i] == TCP
         if rows.why[i] & (WHY_PACKET | WHY_QUOTED | WHY_NO_PORTS) != WHY_PACKET:
@@ -172,9 +219,10 @@ def collect(
             return turn
         from_bits = ports.tcp[rows.sport[i]] if tcp else ports.udp[rows.sport[i]]
         to_bits = ports.tcp[rows.dport[i]] if tcp else ports.udp[rows.dport[i]]
-        to_server = _server_is_dst(rows, i, place[i], to_bits != 0, from_bits != 0)
+        to_server = not known or _server_is_dst(rows, i, place[i], to_bits != 0, from_bits != 0)
         server_ours = place[i] & (DST_OURS if to_server else SRC_OURS) != 0
-        if (to_bits if to_server else from_bits) & (TOWARD_US if server_ours else TOWARD_OTHERS) == 0:
+        wanted_bits = (to_bits if to_server else from_bits) & (TOWARD_US if server_ours else TOWARD_OTHERS)
+        if known and wanted_bits == 0:
             continue
         one = held.segment[used[SEGMENTS]]
         _fill(one, rows, i, to_server)
@@ -182,7 +230,7 @@ def collect(
             continue
         one.lane, one.rec = lanes[i], source | rows.record[i]
         one.wire, one.length, one.at = rows.pay_wire[i], length, used[BYTES]
-        if to_bits != 0 and from_bits != 0:
+        if known and to_bits != 0 and from_bits != 0:
             one.bits |= BOTH_LISTED
         if not wanted(table, one, budget):
             continue

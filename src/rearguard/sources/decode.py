@@ -26,12 +26,15 @@ ICMP_HEADER = 8
 
 
 @kernel
-def decode_frames(b: Buffer, frames: Any, n: int, base_record: int, rows: Any, skipped: Any) -> int:
-    """Decode ``n`` frames; the first has record number ``base_record``. Returns the number of rows written.
+def decode_frames(
+    b: Buffer, frames: Any, n: int, base_record: int, rows: Any, start: int, skipped: Any
+) -> int:
+    """Decode ``n`` frames into the rows from ``start`` on; the first has record number ``base_record``.
+    Returns the number of rows written.
 
     Every frame gives one row or adds one to the counter in ``skipped`` of the reason why not.
     """
-    r = 0
+    r = start
     for i in range(n):
         begin = wide(frames.off[i])
         end = begin + wide(frames.caplen[i])
@@ -90,7 +93,7 @@ def decode_frames(b: Buffer, frames: Any, n: int, base_record: int, rows: Any, s
         rows.observer[r] = frames.observer[i]
         rows.record[r] = base_record + i
         r += 1
-    return r
+    return r - start
 
 
 @kernel

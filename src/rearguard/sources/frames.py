@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from rearguard.model.chunk import ROWS
-
 __all__ = [
     "BAD_IP_HEADER",
     "BAD_RECORD",
@@ -90,7 +88,7 @@ Frames: Any = namedtuple("Frames", ["off", "caplen", "wirelen", "ts", "link", "o
 """Captured packets: offset in the buffer, captured and original length, time (ns), link type, observer."""
 
 
-def new_frames(size: int = ROWS) -> Any:
+def new_frames(size: int) -> Any:
     """An empty table for ``size`` frames."""
     return Frames(
         np.zeros(size, np.uint32),

@@ -4,8 +4,9 @@ How a file is read: the *window* holds bytes, the container's *walker* finds fra
 makes rows of these. The loop in :meth:`Source.chunks` acts on why the walker returned:
 
 =========  ==========================================================
-MORE       fill the window; at the end of the stream, what is left is a truncated record
-FULL       decode, yield, go on
+MORE       read the next piece; where the window has no room for it: yield what was decoded, move the window;
+           at the end of the stream, what is left is a truncated record
+FULL       decode, go on; yield when the chunk is full
 STOPPED    the limit of the span is reached
 DEFINE     let the container read the block, go on
 DAMAGED    nothing after this place can be trusted: stop and say where
@@ -21,7 +22,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.model.chunk import Chunk
+from rearguard.model.chunk import ROWS, Chunk
 from rearguard.sources.decode import decode_frames
 from rearguard.sources.frames import (
     DAMAGE,
@@ -43,6 +44,8 @@ from rearguard.sources.window import SIZE, Window
 __all__ = ["Source", "Span", "Tally", "open_source"]
 
 FAR = 1 << 62
+FRAMES = 4_096
+"""Frames that are found before they are decoded; few enough to stay in a core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Source:
         self._start = 0
         self._limit = FAR
         self._skipped = np.zeros(len(REASONS), np.int64)
-        self._frames = new_frames()
+        self._frames = new_frames(FRAMES)
         self._chunk = Chunk()
 
     @property
@@ -121,20 +124,23 @@ class Source:
     def chunks(self) -> Iterator[Chunk]:
         """The records as chunks. The chunk, its rows and its buffer are reused: done with when the next is
         asked."""
-        window, state, frames = self._window, self._state, self._frames
+        window, state, frames, chunk = self._window, self._state, self._frames, self._chunk
+        chunk.n = 0
         while True:
             limit = max(0, min(self._limit - window.base, FAR))
             status, pos, n, need = state.walk(window.buffer, window.pos, window.end, limit, frames)
             if n:
-                chunk = self._decode(n)
-                if chunk.n:
-                    yield chunk
+                self._decode(n)
             window.pos = pos
             self.tally.bytes = window.offset - self._start
-            if status == FULL:
+            if (status == FULL or (status == MORE and window.extend(need))) and chunk.n + FRAMES <= ROWS:
                 continue
+            if chunk.n:
+                self._span_of_time(chunk.rows.ts[: chunk.n])
+                yield chunk
+                chunk.n = 0
             if status == MORE:
-                if not window.fill(need):
+                if window.end - window.pos < need and not window.fill(need):
                     self._end()
                     return
             elif status == DEFINE:
@@ -146,15 +152,17 @@ class Source:
                 self._damage("what is there cannot be a record")
                 return
 
-    def _decode(self, n: int) -> Chunk:
+    def _decode(self, n: int) -> None:
+        """Add the frames that were found to the chunk."""
         chunk, tally = self._chunk, self.tally
         chunk.buffer = self._window.buffer
-        chunk.n = decode_frames(chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, self._skipped)
+        rows = decode_frames(
+            chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, chunk.n, self._skipped
+        )
         tally.records += n
-        tally.rows += chunk.n
+        tally.rows += rows
+        chunk.n += rows
         self._count()
-        self._span_of_time(chunk.rows.ts[: chunk.n])
-        return chunk
 
     def _span_of_time(self, times: npt.NDArray[np.int64]) -> None:
         tally = self.tally

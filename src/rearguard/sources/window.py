@@ -11,9 +11,12 @@ import numpy as np
 from rearguard.model.compiled import Buffer
 from rearguard.sources.compression import Inflow
 
-__all__ = ["SIZE", "Window"]
+__all__ = ["PIECE", "SIZE", "Window"]
 
 SIZE = 4 * 1024 * 1024
+PIECE = 512 * 1024
+"""Bytes read at once. They are walked and decoded while they lie in a core's own cache: a record that has to come
+from memory again costs more than all that is done with it."""
 
 
 class Window:
@@ -31,10 +34,20 @@ class Window:
         """Where in the stream ``pos`` is."""
         return self.base + self.pos
 
-    def fill(self, need: int) -> bool:
-        """Move what is unread to the front and read until the buffer is full or the stream ends.
+    def extend(self, need: int) -> bool:
+        """Read the next piece behind what is there; nothing moves, so rows that point into the buffer stay.
 
-        True when at least ``need`` unread bytes are there. Rows that point into the buffer end here.
+        False when there is no room for it, or less than ``need`` unread bytes are there then: see :meth:`fill`.
+        """
+        if self.pos + need > self.buffer.size:
+            return False
+        self._read(min(max(self.end + PIECE, self.pos + need), self.buffer.size))
+        return self.end - self.pos >= need
+
+    def fill(self, need: int) -> bool:
+        """Move what is unread to the front and read a piece. Rows that point into the buffer end here.
+
+        True when at least ``need`` unread bytes are there.
         """
         left = self.end - self.pos
         if need > self.buffer.size:
@@ -45,12 +58,7 @@ class Window:
             self.buffer[:left] = self.buffer[self.pos : self.end].copy()
         self.base += self.pos
         self.pos, self.end = 0, left
-        view = memoryview(self.buffer.data)
-        while self.end < self.buffer.size:
-            n = self.inflow.readinto(view[self.end :])
-            if n == 0:
-                break
-            self.end += n
+        self._read(min(max(left + PIECE, need), self.buffer.size))
         return self.end >= need
 
     def take(self, size: int) -> bytes:
@@ -58,3 +66,11 @@ class Window:
         if self.end - self.pos < size:
             self.fill(size)
         return self.buffer[self.pos : min(self.pos + size, self.end)].tobytes()
+
+    def _read(self, upto: int) -> None:
+        view = memoryview(self.buffer.data)
+        while self.end < upto:
+            n = self.inflow.readinto(view[self.end : upto])
+            if n == 0:
+                break
+            self.end += n

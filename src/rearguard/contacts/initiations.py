@@ -1,0 +1,98 @@
+"""What our own addresses open toward anybody: so that it can be told what a device does after it was attacked.
+
+Every TCP SYN without ACK from an own address is noted, and every datagram to the TFTP port, by which payloads are
+fetched too. Which of these matter is known only when the dialogues have been read (*armed* devices), so all are
+kept on disk and few come into memory: a row of 56 bytes costs less than to read the input again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.contacts.place import SRC_OURS
+from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_QUOTED
+from rearguard.model.compiled import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rearguard.contacts.spill import Spill
+
+__all__ = ["INITIATION", "armed", "note_initiations"]
+
+TFTP = 69
+BATCH = 131_072
+MINUTE = 60_000_000_000
+
+INITIATION = np.dtype(
+    [
+        ("client_hi", "u8"),
+        ("client_lo", "u8"),
+        ("server_hi", "u8"),
+        ("server_lo", "u8"),
+        ("time", "i8"),  # ns
+        ("rec", "u8"),  # record pointer
+        ("port", "u2"),
+        ("client_port", "u2"),
+        ("proto", "u1"),
+    ],
+    align=True,
+)
+_KEY = ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto", "minute")
+
+
+@kernel
+def note_initiations(
+    rows: Any, n: int, place: npt.NDArray[np.uint8], source: np.uint64, out: npt.NDArray[Any]
+) -> int:
+    """Write those of the rows that are initiations of ours to ``out`` (room for n); returns how many."""
+    m = 0
+    for i in range(n):
+        if place[i] & SRC_OURS == 0 or rows.why[i] & WHY_QUOTED:
+            continue
+        if rows.proto[i] == TCP:
+            if rows.known[i] & KNOWN_FLAGS == 0 or rows.flags[i] & (SYN | ACK) != SYN:
+                continue
+        elif rows.proto[i] != UDP or rows.dport[i] != TFTP:
+            continue
+        one = out[m]
+        one.client_hi, one.client_lo = rows.src_hi[i], rows.src_lo[i]
+        one.server_hi, one.server_lo = rows.dst_hi[i], rows.dst_lo[i]
+        one.time, one.rec = rows.ts[i], source | rows.record[i]
+        one.port, one.client_port, one.proto = rows.dport[i], rows.sport[i], rows.proto[i]
+        m += 1
+    return m
+
+
+def armed(noted: Spill, devices: Iterable[tuple[int, int]]) -> npt.NDArray[Any]:
+    """The initiations of these devices (halves of their addresses): of each minute, peer and port the earliest.
+
+    INITIATION rows with a column ``minute`` (since the epoch), ascending by time and record. Of the same (time,
+    record) there is one, so repetition and order of the input change nothing.
+    """
+    wanted = {(hi, lo) for hi, lo in devices}
+    kind = np.dtype([*((name, INITIATION[name]) for name in INITIATION.names or ()), ("minute", "i8")])
+    kept = [np.zeros(0, dtype=kind)]
+    lows = np.array(sorted({lo for _, lo in wanted}), dtype=np.uint64)
+    for batch in noted.batches(BATCH) if wanted else ():
+        near = batch[np.isin(batch["client_lo"], lows)]
+        ends = zip(near["client_hi"].tolist(), near["client_lo"].tolist(), strict=True)
+        near = near[np.array([end in wanted for end in ends], dtype=np.bool_)]
+        rows = np.zeros(len(near), dtype=kind)
+        for name in INITIATION.names or ():
+            rows[name] = near[name]
+        rows["minute"] = rows["time"] // MINUTE
+        kept.append(_earliest(rows))
+    return _earliest(np.concatenate(kept))
+
+
+def _earliest(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    order = np.lexsort((rows["rec"], rows["time"], *(rows[name] for name in _KEY)))
+    rows = rows[order]
+    first = np.ones(len(rows), dtype=np.bool_)
+    first[1:] = np.logical_or.reduce([rows[name][1:] != rows[name][:-1] for name in _KEY])
+    rows = rows[first]
+    return rows[np.lexsort((rows["rec"], rows["time"]))]
