@@ -42,10 +42,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Callable[[Analysis], list[dict[st
 def test_arguments_are_passed_on(called: Any) -> None:
     calls = called(nothing())
     line = "analyze a.pcap - --policy p.yaml --network 198.51.100.0/24 --network 2001:db8::/32 --workers 2"
-    assert (
-        cli.run([*line.split(), "--controller", "192.0.2.9=cwmp-cr,telnet", "--drop", "telnet", "--quiet"])
-        == 0
-    )
+    more = ("--controller", "192.0.2.9=cwmp-cr,telnet", "--drop", "telnet", "--quiet")
+    tables = ("--subscribers", "leases.csv", "--inventory", "devices.csv")
+    assert cli.run([*line.split(), *more, *tables]) == 0
     (call,) = calls
     assert isinstance(call.pop("progress"), Silent)
     assert call == {
@@ -54,6 +53,8 @@ def test_arguments_are_passed_on(called: Any) -> None:
         "networks": ("198.51.100.0/24", "2001:db8::/32"),
         "controllers": ("192.0.2.9=cwmp-cr,telnet",),
         "drops": ("telnet",),
+        "subscribers": "leases.csv",
+        "inventory": "devices.csv",
         "workers": 2,
     }
 
@@ -125,6 +126,59 @@ def test_timings_that_cannot_be_written_are_an_error(called: Any, capsys: Any, t
     called(nothing())
     assert cli.run(["analyze", "x", "--timings", str(tmp_path / "no" / "t.json")]) == 2
     assert "t.json" in capsys.readouterr().err
+
+
+@pytest.fixture
+def redaction(monkeypatch: pytest.MonkeyPatch) -> list[Analysis]:
+    """Let the redacted edition of everything be an analysis of nothing, and note what was redacted."""
+    seen: list[Analysis] = []
+
+    def fake(result: Analysis) -> Analysis:
+        seen.append(result)
+        return nothing()
+
+    share = ModuleType("rearguard.report.share")
+    share.redacted = fake  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rearguard.report.share", share)
+    return seen
+
+
+def test_share_tells_the_redacted_edition_and_judges_the_whole_one(
+    called: Any, redaction: list[Analysis], capsys: Any
+) -> None:
+    whole = analysis()
+    called(whole)
+    assert cli.run(["analyze", "x", "--json", "--share", "--fail-on", "medium"]) == 3
+    assert json.loads(capsys.readouterr().out)["findings"] == []
+    assert redaction == [whole]
+    assert cli.run(["analyze", "x", "--json"]) == 0
+    assert redaction == [whole], "only when it is asked for"
+
+
+def test_share_refuses_a_folder_that_holds_something_else(
+    called: Any, redaction: list[Analysis], capsys: Any, tmp_path: Path
+) -> None:
+    calls = called(analysis())
+    (tmp_path / "cases").mkdir()
+    assert cli.run(["analyze", "x", "--share", "-o", str(tmp_path)]) == 2
+    assert calls == []
+    assert "is not empty" in capsys.readouterr().err
+    assert cli.run(["analyze", "x", "-o", str(tmp_path), "--quiet"]) == 0
+
+
+def test_help_ends_with_examples_and_imports_nothing_heavy(capsys: Any, monkeypatch: Any) -> None:
+    for name in ("numpy", "duckdb", "rearguard.report.run", "rearguard.report.subscribers"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import would raise
+    assert cli.run(["analyze", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "--subscribers leases.csv --inventory devices.csv" in told.split("Examples:")[1]
+
+
+def test_a_wrong_table_is_told_before_anything_is_read(capsys: Any, tmp_path: Path) -> None:
+    (tmp_path / "leases.csv").write_text("address,subscriber\n198.51.100,anna\n")
+    line = ["analyze", str(tmp_path), "--network", "198.51.100.0/24", "--subscribers"]
+    assert cli.run([*line, str(tmp_path / "leases.csv")]) == 2
+    assert "leases.csv:2: column 1 (address): '198.51.100' is no address" in capsys.readouterr().err
 
 
 DAMAGED = (source(damaged="cut short"),)

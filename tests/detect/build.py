@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from rearguard.catalogue.attacks import Attacks
 from rearguard.catalogue.catalogue import Catalogue, load
-from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL, SourceInfo, View
+from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, INITIATIONS_SQL, JUDGED_SQL, SourceInfo, View
 from rearguard.detect import Result, run_windows
+from rearguard.dialogue.exchange import Exchange
 from rearguard.model import bits
 from rearguard.model.address import halves
 from rearguard.policy.policy import Policy
@@ -41,7 +44,7 @@ POLICY = {
 
 def policy(**parts: Any) -> Policy:
     """A policy with one network, and ``thresholds`` or ``limits`` as given."""
-    return Policy.model_validate(POLICY | parts)
+    return Policy.model_validate(POLICY | parts, context={"known": load()})
 
 
 def contact(
@@ -196,6 +199,8 @@ def view(
     minutes: Iterable[dict[str, Any]] = (),
     crowd: Iterable[dict[str, Any]] = (),
     *,
+    exchanges: Iterable[Exchange] = (),
+    initiations: Iterable[dict[str, Any]] = (),
     first_record: int = 1,
     span: float | None = None,
 ) -> View:
@@ -204,6 +209,7 @@ def view(
     con.execute(JUDGED_SQL)
     con.execute(CENSUS_SQL)
     con.execute(CROWD_SQL)
+    con.execute(INITIATIONS_SQL)
     rows = [_halved(row) for row in contacts]
     for index, row in enumerate(rows):
         record = first_record + index * 2
@@ -216,20 +222,30 @@ def view(
     _insert(con, "judged", rows)
     _insert(con, "census", minute_rows)
     _insert(con, "crowd", [_halved(row) for row in crowd])
+    _insert(con, "initiations", [_halved(row) for row in initiations])
+    said = tuple(exchanges)
+    times += [time for one in said for time in (one.first, one.last)]
     source = SourceInfo("made.pcap", "pcap", len(rows), 0, {}, min(times), max(times))
-    return View(con, (source,), ("made",))
+    return View(con, (source,), ("made",), exchanges=said)
 
 
 def detect(
-    *contacts: dict[str, Any],
+    *rows: dict[str, Any],
+    contacts: Iterable[dict[str, Any]] = (),
     minutes: Iterable[dict[str, Any]] = (),
     crowd: Iterable[dict[str, Any]] = (),
+    exchanges: Iterable[Exchange] = (),
+    initiations: Iterable[dict[str, Any]] = (),
     given: Policy | None = None,
     catalogue: Catalogue | None = None,
+    attacks: Attacks | None = None,
     span: float | None = None,
 ) -> Result:
     """All findings of these rows."""
-    return run_windows([view(contacts, minutes, crowd, span=span)], given or policy(), catalogue or load())
+    made = view([*rows, *contacts], minutes, crowd, exchanges=exchanges, initiations=initiations, span=span)
+    return run_windows(
+        [made], given or policy(), catalogue or load(), attacks=attacks, today=date(2026, 11, 22)
+    )
 
 
 def _own(address: str) -> bool:

@@ -11,6 +11,7 @@ from detect.build import contact, detect, devices, policy, view
 from rearguard.catalogue.catalogue import load
 from rearguard.detect import detectors, run
 from rearguard.detect.estimate import chance_seen, interval, must_touch, needed, spread
+from rearguard.detect.facts import FACTS
 from rearguard.detect.run import ordered
 from rearguard.detect.scan import Scan
 from rearguard.model.finding import Kind
@@ -18,13 +19,9 @@ from rearguard.model.finding import Kind
 
 def test_there_is_one_detector_a_kind_and_each_says_what_it_needs() -> None:
     kinds = [detector.kind for detector in detectors()]
-    assert sorted(kinds) == [
-        "compromised-device", "exposed-device", "flood", "port-surge", "probe", "reflector", "scan",
-    ]  # fmt: skip
-    assert all(
-        detector.needs <= {"touches", "census", "crowd", "listeners"} and detector.needs
-        for detector in detectors()
-    )
+    assert sorted(kinds) == sorted(Kind)
+    facts = {*FACTS, "exchanges"}
+    assert all(detector.needs <= facts and detector.needs for detector in detectors())
 
 
 def test_detectors_come_after_what_they_wait_for() -> None:

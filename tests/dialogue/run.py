@@ -55,10 +55,12 @@ class Packet:
         return replace(turned, **changes)  # type: ignore[arg-type]
 
 
-def guard(own: Sequence[str] = ("198.51.100.0/24", "2001:db8::/32")) -> Guard:
-    """Our networks, and the ports of LISTED."""
+def guard(
+    own: Sequence[str] = ("198.51.100.0/24", "2001:db8::/32"), listed: Sequence[tuple[int, int]] = LISTED
+) -> Guard:
+    """Our networks, and the ports that are listed."""
     networks = [(ipaddress.ip_network(net), 0) for net in own]
-    return Guard.build(PrefixTable.build(networks), LISTED, [])
+    return Guard.build(PrefixTable.build(networks), listed, [])
 
 
 def numbered(packets: Iterable[Packet]) -> list[Packet]:
@@ -94,10 +96,12 @@ def run(
     conversations: int = CONVERSATIONS,
     memory: int = MEMORY,
     omitted: Omitted | None = None,
+    controllers: Sequence[str] = (),
 ) -> list[Dialogue]:
     """Each part is a collector's chunks, fed in turn."""
     limits = limits or Limits(table=64, segments=64, arena=1 << 16)
     own = guard()
+    listed = Guard.build(PrefixTable.build([(ipaddress.ip_network(net), 0) for net in controllers]), ())
     lanes = Lanes()
     for observer in range(2):
         lanes.number(observer, 1)
@@ -105,7 +109,7 @@ def run(
         sink = Sink(Path(folder), conversations, memory)
         workers = []
         for chunks in parts:
-            worker = Collector(Ports.of(own), sink, head, limits)
+            worker = Collector(Ports.of(own), sink, head, limits, listed)
             workers.append(worker)
             for packets in chunks:
                 chunk = chunk_of(packets)
@@ -125,9 +129,9 @@ def whole(packets: Sequence[Packet], **options: object) -> list[Dialogue]:
     return run([[packets]], **options)  # type: ignore[arg-type]
 
 
-def of_capture(path: Path, head: int = HEAD) -> list[Dialogue]:
+def of_capture(path: Path, head: int = HEAD, listed: Sequence[tuple[int, int]] = LISTED) -> list[Dialogue]:
     """A capture in which every address is ours."""
-    own = guard(("0.0.0.0/0", "::1/128", "2000::/3", "fc00::/6"))
+    own = guard(("0.0.0.0/0", "::1/128", "2000::/3", "fc00::/6"), listed)
     lanes = Lanes()
     with tempfile.TemporaryDirectory() as folder, open_source(str(path)) as source:
         sink = Sink(Path(folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rearguard.dialogue.collector import Collector, Limits
 from rearguard.dialogue.fold import Dialogue, Omitted
 from rearguard.dialogue.layout import Ports
 from rearguard.dialogue.sink import Sink
+from rearguard.model.address import halves
 from rearguard.model.bits import TCP, UDP, WHY_NO_PORTS, WHY_QUOTED
 
 GET = Packet(ts=10, seq=1000, ack=5000, payload=b"GET / HTTP/1.1\r\n\r\n")
@@ -188,3 +190,51 @@ def test_an_arena_that_holds_no_head_is_refused(tmp_path: Path) -> None:
         Collector(Ports.of(guard()), Sink(tmp_path), 1024, Limits(arena=1000))
     with pytest.raises(ValueError, match="power of two"):
         Collector(Ports.of(guard()), Sink(tmp_path), 1024, Limits(table=12))
+
+
+def test_the_sessions_of_controllers_push_no_attack_out() -> None:
+    acs = [
+        replace(GET, ts=i, src="192.0.2.9", sport=10_000 + i, rec=0, payload=b"GET /cr HTTP/1.1\r\n\r\n")
+        for i in range(3000)
+    ]
+    omitted = Omitted()
+    found = whole(
+        numbered(interleaved([acs, [*handshake(), GET]])), controllers=("192.0.2.8/30",), omitted=omitted
+    )
+    assert sum(halves(ip_address("192.0.2.9")) == (one.client_hi, one.client_lo) for one in found) == 1000
+    assert [one.client.data for one in found if one.complete] == [GET.payload]
+    assert omitted.tcp == 0
+    assert 1400 < omitted.controllers < 2700
+    assert omitted.sentences() == [
+        f"about {omitted.controllers:,} conversations with your own controllers were not read (a sample was)"
+    ]
+
+
+INFORM = (
+    b"POST / HTTP/1.1\r\nHost: acs.example:8081\r\n\r\n<soap:Envelope xmlns:c='urn:dslforum-org:cwmp-1-0'>"
+)
+ENVELOPE = INFORM[INFORM.index(b"<") :]
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 1),
+        ({"dport": 443}, 1),
+        ({"payload": ENVELOPE}, 1),
+        ({"payload": INFORM.replace(b"cwmp", b"CWMP")}, 1),
+        ({"payload": INFORM.replace(b"cwmp", b"cwm ")}, 0),
+        ({"payload": b"GET " + INFORM[5:]}, 0),
+        ({"payload": b"POST /" + b" " * 1024 + ENVELOPE}, 0),
+        ({"payload": b"PO"}, 0),
+        ({"src": "203.0.113.9"}, 0),
+        ({"proto": UDP}, 0),
+    ],
+)
+def test_a_session_with_a_controller_is_known_at_any_port(changes: dict[str, object], count: int) -> None:
+    sent = Packet(ts=10, src="198.51.100.20", sport=50_001, dst="203.0.113.120", dport=60_081, payload=INFORM)
+    found = whole(numbered([replace(sent, **changes)]))  # type: ignore[arg-type]
+    assert len(found) == count
+    for one in found:
+        assert (one.client_lo & 0xFFFF, one.port) == (0x6414, changes.get("dport", 60_081))
+        assert not one.incidental

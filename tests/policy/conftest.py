@@ -28,6 +28,9 @@ controllers:
     manages: [cwmp]
     enters_at: west
   desk: {requests_from: [192.0.2.9/32], manages: [telnet]}
+edges:
+  west: {outside: [xe-0/0/1, xe-0/0/2]}
+  east: {outside: [eth0]}
 drop:
   - {interfaces: [cwmp-cr, telnet], toward: [customers], basis: "worm", review_by: 2027-06-01}
   - interfaces: [tr064]

@@ -240,7 +240,9 @@ def test_the_page_is_current(project: Path) -> None:
 def test_the_least_policy_of_the_page_can_be_used(project: Path) -> None:
     page = (project / "docs" / "policy.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     least = parse_policy(blocks[0], load(), today=date(2026, 11, 22))
     assert least.warnings == ()
-    assert parse_policy(blocks[1], load(), today=date(2026, 11, 22)).sampling.observers == {"border": 1000}
+    edges = parse_policy(blocks[1], load(), today=date(2026, 11, 22)).edges
+    assert edges["north"].outside == ("eth0", "eth1")
+    assert parse_policy(blocks[2], load(), today=date(2026, 11, 22)).sampling.observers == {"border": 1000}

@@ -220,6 +220,35 @@ WRONG = {
         "can only be forged",
         "enters_at: inside",
     ),
+    "unknown edge": (
+        ACS + "    requests_from: [192.0.2.8/30]\n    manages: [cwmp]\n    enters_at: wset\n"
+        "edges:\n  west: {outside: [eth0]}\n",
+        7,
+        "controllers.acs.enters_at",
+        "unknown edge 'wset'",
+        "did you mean 'west'",
+    ),
+    "an edge called inside": (
+        NETS + "edges:\n  inside: {outside: [eth0]}\n",
+        4,
+        "edges.inside",
+        "is no edge",
+        "another name",
+    ),
+    "an edge that faces nothing": (
+        NETS + "edges:\n  west: {outside: []}\n",
+        4,
+        "edges.west.outside",
+        "is an empty list",
+        "name at least one",
+    ),
+    "an interface unfit for a router": (
+        NETS + "edges:\n  west: {outside: ['eth0; drop']}\n",
+        4,
+        "edges.west.outside[0]",
+        "is no interface of a router",
+        "such as eth0",
+    ),
     "a name unfit for a router": (
         'networks:\n  "a; b": {prefixes: [192.0.2.0/24]}\n',
         2,

@@ -94,6 +94,7 @@ OTHER = {
     "another manager": ("managed: operator", "managed: owner"),
     "another threshold": ("scan_targets: 30", "scan_targets: 31"),
     "another edge": ("enters_at: west", "enters_at: east"),
+    "another way in": ("outside: [eth0]", "outside: [eth1]"),
 }
 
 

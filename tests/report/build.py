@@ -7,9 +7,11 @@ from ipaddress import ip_address
 from typing import Any
 
 import duckdb
+from tests.report.spoken import border, edge, exchange, not_stoppable, proof, replay, what_if
 
 from rearguard.catalogue import Catalogue
 from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL, RECORD_BITS, SourceInfo, View
+from rearguard.dialogue.exchange import Exchange, Hit, Inform, Secret
 from rearguard.model.address import halves
 from rearguard.model.finding import Evidence, Finding, Kind, Peers, Severity, Subject
 from rearguard.policy.policy import Policy
@@ -323,8 +325,30 @@ def hostile(text: str) -> Analysis:
         approximations=(text,),
         notes=(text,),
     )
-    made.view = replace(made.view, sources=(bad_source,), observers=(text,))
+    made.view = replace(made.view, sources=(bad_source,), observers=(text,), exchanges=(_said(text),))
+    made.border = border(
+        edges=(edge(f"# {text}"),),
+        platform=text,
+        replay=replay(text),
+        not_stoppable=(not_stoppable(text, text),),
+        what_ifs=(what_if(storable, text=text, breaks=text),),
+    )
     return made
+
+
+def _said(text: str) -> Exchange:
+    """The same text wherever a peer can have written it."""
+    return exchange(
+        speaks=text,
+        answer=text,
+        method=text,
+        path=text,
+        hits=(Hit(text, proof(1, 1), text, (text, text[::-1]), (text,)),),
+        secrets=(Secret(text, proof(2, 2), text),),
+        inform=Inform(text, text, text, text, text, (text,), text, proof(3, 3)),
+        rpcs=(text,),
+        fetch=(text,),
+    )
 
 
 def _tally(rows: list[Row]) -> dict[str, int]:

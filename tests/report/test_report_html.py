@@ -15,11 +15,17 @@ from rearguard.model.finding import Kind, Severity
 from rearguard.report.analysis import Analysis, SamplingLine
 from rearguard.report.charts import Drawing
 from rearguard.report.escape import visible
+from rearguard.report.finding_rows import MOST_EVIDENCE, MOST_FINDINGS
 from rearguard.report.html import render
-from rearguard.report.view_model import MOST_EVIDENCE, MOST_FINDINGS
 
 ATTRIBUTES = {
     "article": {"class", "id"},
+    "section": {"class"},
+    "h3": {"class"},
+    "ol": {"class"},
+    "ul": {"class"},
+    "svg": {"class", "viewbox", "preserveaspectratio", "role", "aria-label"},
+    "rect": {"class", "x", "y", "width", "height"},
     "div": {"class", "role"},
     "html": {"lang"},
     "p": {"class"},
@@ -28,7 +34,7 @@ ATTRIBUTES = {
     "table": {"class"},
     "td": {"class", "data-name"},
     "th": {"class"},
-    "details": {"open"},
+    "details": {"class", "open"},
     "dl": {"class"},
     "code": {"class"},
 }

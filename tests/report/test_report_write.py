@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from tests.report.build import analysis, nothing
+from tests.report.spoken import border, edge
 
+from rearguard.filters.border import EdgeFilter
 from rearguard.model.errors import InputError, UsageError
 from rearguard.report import contacts_parquet, html, write
 from rearguard.report.charts import Studio
@@ -36,8 +38,10 @@ def studio() -> Iterator[Studio]:
 def test_a_new_folder_gets_all_files(tmp_path: Path, studio: Studio) -> None:
     made = analysis()
     paths = write.write_report(made, tmp_path / "deep" / "report", studio)
-    assert sorted(path.name for path in paths) == names(tmp_path / "deep" / "report")
-    assert all(path.stat().st_size for path in paths)
+    there = [path for path in (tmp_path / "deep" / "report").rglob("*") if path.is_file()]
+    assert sorted(paths) == sorted(there)
+    assert paths[-1].name == "report.html"
+    assert all((tmp_path / "deep" / "report" / name).stat().st_size for name in write.FILES)
     assert names(tmp_path / "deep") == ["report"]
     assert {"read", "report: contacts.parquet", "report: report.html"} <= set(made.timings)
 
@@ -48,6 +52,40 @@ def test_an_older_report_is_replaced_and_other_files_stay(tmp_path: Path, studio
     write.write_report(nothing(), tmp_path, studio)
     assert (tmp_path / "notes.txt").read_text() == "old"
     assert all((tmp_path / name).read_bytes() != b"old" for name in write.FILES)
+
+
+def test_the_filter_is_written_when_the_policy_drops_something(tmp_path: Path, studio: Studio) -> None:
+    made = analysis(border=border(edges=(edge("table inet x\n"), edge("y", "border-y.nft"))))
+    assert tmp_path / "border.nft" in write.write_report(made, tmp_path, studio)
+    assert (tmp_path / "border.nft").read_text() == "table inet x\n"
+    assert (tmp_path / "border-y.nft").read_text() == "y"
+
+
+@pytest.mark.parametrize("edges", [(), (edge("new"),)])
+def test_a_filter_and_cases_of_an_older_report_do_not_survive_it(
+    tmp_path: Path, studio: Studio, edges: tuple[EdgeFilter, ...]
+) -> None:
+    (tmp_path / "border.nft").write_text("old")
+    (tmp_path / "border-old.nft").write_text("old")
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "old.json").write_text("old")
+    (tmp_path / "notes").mkdir()
+    write.write_report(analysis(border=border(edges=edges)), tmp_path, studio)
+    assert (tmp_path / "notes").is_dir()
+    assert not (tmp_path / "cases" / "old.json").exists()
+    assert (tmp_path / "border.nft").exists() == bool(edges)
+    assert not (tmp_path / "border-old.nft").exists()
+    assert not list(tmp_path.parent.glob(".*.partial"))
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path, studio: Studio) -> None:
+    (tmp_path / "report").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("mine")
+    (tmp_path / "report" / "cases").symlink_to(elsewhere)
+    write.write_report(nothing(), tmp_path / "report", studio)
+    assert (elsewhere / "mine").read_text() == "mine"
 
 
 def test_a_file_is_refused(tmp_path: Path, studio: Studio) -> None:
@@ -77,7 +115,7 @@ def test_an_error_midway_leaves_the_old_report(
 
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "findings.json").write_text("old")
-    monkeypatch.setattr(module, "render" if module is html else "write", fail)
+    monkeypatch.setattr(module, "Draft" if module is html else "write", fail)
     with pytest.raises((KeyboardInterrupt, MemoryError, InputError)):
         write.write_report(nothing(), tmp_path / "report", studio)
     assert names(tmp_path) == ["report"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from rearguard.catalogue.attacks import Attack, Attacks
+from rearguard.catalogue.attacks_read import load_attacks, read_attacks
 from rearguard.catalogue.catalogue import Catalogue, load, read
 from rearguard.catalogue.fields import schema
 from rearguard.catalogue.model import Initiator, Interface, Listener, Port, Source, Standing
 
 __all__ = [
+    "Attack",
+    "Attacks",
     "Catalogue",
     "Initiator",
     "Interface",
@@ -15,6 +19,8 @@ __all__ = [
     "Source",
     "Standing",
     "load",
+    "load_attacks",
     "read",
+    "read_attacks",
     "schema",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -12,7 +12,7 @@ from rearguard.catalogue.fields import ENTRY, Field
 from rearguard.catalogue.model import Initiator, Interface, Listener, Port, Source, Standing
 from rearguard.model.errors import InputError, Place
 
-__all__ = ["parse"]
+__all__ = ["Where", "entries", "parse"]
 
 
 def parse(text: str, file: str, family: str) -> tuple[Interface, ...]:
@@ -21,8 +21,17 @@ def parse(text: str, file: str, family: str) -> tuple[Interface, ...]:
     ``family`` is what every entry of this file must name. Raises :class:`InputError` at the first entry that
     does not follow the table in :mod:`rearguard.catalogue.fields` or contradicts itself.
     """
+    return tuple(_interface(entry, where, family) for entry, where in entries(text, file))
+
+
+def entries(text: str, file: str) -> Iterator[tuple[object, Where]]:
+    """The entries of a file of the catalogue, each with its place; raises :class:`InputError` where the text is
+    no YAML or no list of entries.
+    """
+    loader = yaml.CSafeLoader(text)
     try:
-        entries = yaml.load(text, Loader=yaml.CSafeLoader)
+        node = loader.get_single_node()
+        values = None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
         mark = getattr(error, "problem_mark", None)
         raise InputError(
@@ -30,18 +39,20 @@ def parse(text: str, file: str, family: str) -> tuple[Interface, ...]:
             place=Place(file=file, line=None if mark is None else mark.line + 1),
             remedy="correct the syntax at this line",
         ) from error
-    if not isinstance(entries, list) or not entries:
+    finally:
+        loader.dispose()
+    if node is None or not isinstance(values, list) or not values:
         raise InputError(
             "a catalogue file is a list of entries",
             place=Place(file=file),
             remedy="begin every entry with '- id: NAME'",
         )
-    return tuple(_interface(entry, number, file, family) for number, entry in enumerate(entries, start=1))
+    for number, (value, own) in enumerate(zip(values, node.value, strict=True), start=1):
+        name = value.get("id") if isinstance(value, dict) else None
+        yield value, Where(file, name if isinstance(name, str) else f"entry {number}", own)
 
 
-def _interface(entry: object, number: int, file: str, family: str) -> Interface:
-    name = entry.get("id") if isinstance(entry, dict) else None
-    where = _Where(file, name if isinstance(name, str) else f"entry {number}")
+def _interface(entry: object, where: Where, family: str) -> Interface:
     raw = where.mapping(entry, ENTRY, "")
     interface = Interface(
         id=raw["id"],
@@ -75,7 +86,7 @@ def _port(row: Mapping[str, Any], *, shared: bool) -> Port:
     )
 
 
-def _agrees(interface: Interface, family: str, where: _Where) -> None:
+def _agrees(interface: Interface, family: str, where: Where) -> None:
     """What no single key can say: the entry against itself and against its file."""
     if interface.family != family:
         raise where.error("family", f"is {interface.family}, but the file is {family}", "one file per family")
@@ -100,22 +111,24 @@ def _agrees(interface: Interface, family: str, where: _Where) -> None:
         )
 
 
-class _Where:
+class Where:
     """The entry that is being read: checks values against their fields and knows how to complain."""
 
-    __slots__ = ("entry", "file")
+    __slots__ = ("entry", "file", "node")
 
-    def __init__(self, file: str, entry: str) -> None:
+    def __init__(self, file: str, entry: str, node: yaml.Node) -> None:
         self.file = file
         self.entry = entry
+        self.node = node
 
     def error(self, key: str, problem: str, remedy: str) -> InputError:
+        """The error to raise about this key, a path such as ``ports[0].port``; empty: the entry itself."""
         path = f"{self.entry}.{key}" if key else self.entry
-        return InputError(
-            f"{key or 'the entry'} {problem}", place=Place(file=self.file, key=path), remedy=remedy
-        )
+        place = Place(file=self.file, line=_line(self.node, key), key=path)
+        return InputError(f"{key or 'the entry'} {problem}", place=place, remedy=remedy)
 
     def mapping(self, value: object, fields: Mapping[str, Field], path: str) -> dict[str, Any]:
+        """The value itself, when it is a mapping with these keys; raises :class:`InputError` else."""
         if not isinstance(value, dict):
             raise self.error(path, "is no mapping", f"give it the keys {', '.join(fields)}")
         for key in value:
@@ -129,6 +142,7 @@ class _Where:
         return value
 
     def value(self, value: object, field: Field, path: str) -> None:
+        """Checks one value; raises :class:`InputError` when it is not of this field's shape."""
         if field.kind == "list":
             self._list(value, field, path)
         elif field.kind == "flag":
@@ -158,6 +172,20 @@ class _Where:
             raise self.error(path, f"is {value!r}", f"choose one of {', '.join(field.choices)}")
         if field.pattern and not re.fullmatch(field.pattern, value):
             raise self.error(path, f"is {value!r}", f"{field.meaning}; it has to match {field.pattern}")
+
+
+def _line(node: yaml.Node, path: str) -> int:
+    """The line of the key that a path names, or of the nearest thing around it."""
+    for step in re.findall(r"[^.\[\]]+", path):
+        found: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            found = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
+            found = node.value[int(step)]
+        if found is None:
+            break
+        node = found
+    return int(node.start_mark.line) + 1
 
 
 def _join(path: str, key: str) -> str:

@@ -25,7 +25,21 @@ EXIT_FOUND = 3
 EXIT_PARTLY_READ = 4
 
 
-@click.command("analyze")
+EPILOG = """\b
+Examples:
+  rearguard analyze border.pcap --network 198.51.100.0/24
+  rearguard analyze captures/ --policy rearguard.yaml --output report
+  rearguard analyze border.pcap --policy rearguard.yaml --output report \\
+      --subscribers leases.csv --inventory devices.csv
+  rearguard analyze border.pcap --policy rearguard.yaml --output for-others --share
+
+\b
+leases.csv:   address,ports,from,to,subscriber,contact
+devices.csv:  address,subscriber,model,firmware,connection request url,fixed in
+"""
+
+
+@click.command("analyze", epilog=EPILOG)
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--policy", "policy_file", metavar="FILE", help="The operator's policy (rearguard.yaml).")
 @click.option("--network", "networks", multiple=True, metavar="PREFIX", help="Managed devices live here.")
@@ -38,8 +52,13 @@ EXIT_PARTLY_READ = 4
 )
 @click.option("--drop", "drops", multiple=True, metavar="INTERFACE[,…]", help="What the border shall stop.")
 @click.option(
-    "-o", "--output", metavar="DIR", help="Write findings.json, contacts.parquet, report.html there."
+    "--subscribers",
+    metavar="FILE",
+    help="Leases as CSV: who had which address when. Cases then name subscribers.",
 )
+@click.option("--inventory", metavar="FILE", help="Devices as CSV: findings then name and count models.")
+@click.option("-o", "--output", metavar="DIR", help="Write the report there: page, findings, cases, filter.")
+@click.option("--share", is_flag=True, help="Redacted: no address of a customer, no secret of a payload.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings.json instead of the summary.")
 @click.option(
     "--fail-on",
@@ -54,7 +73,10 @@ def command(
     networks: tuple[str, ...],
     controllers: tuple[str, ...],
     drops: tuple[str, ...],
+    subscribers: str | None,
+    inventory: str | None,
     output: str | None,
+    share: bool,
     as_json: bool,
     fail_on: str | None,
     workers: int | None,
@@ -74,6 +96,8 @@ def command(
             from rearguard.report.write import check_folder
 
             check_folder(folder)
+            if share:
+                _check_nothing_else_there(folder)
             studio = stack.enter_context(Studio())
         from rearguard.report.run import analyze
 
@@ -85,11 +109,13 @@ def command(
             networks=networks,
             controllers=controllers,
             drops=drops,
+            inventory=inventory,
+            subscribers=subscribers,
             workers=workers,
             progress=bar,
         )
         bar.done()
-        _tell(analysis, chosen, folder, studio, as_json)
+        _tell(_redacted(analysis) if share else analysis, chosen, folder, studio, as_json)
     _timings(analysis, chosen, timings)
     return exit_code(analysis, fail_on)
 
@@ -101,6 +127,23 @@ def exit_code(analysis: Analysis, fail_on: str | None) -> int:
         if any(item.severity.rank >= least and "muted" not in item.labels for item in analysis.findings):
             return EXIT_FOUND
     return EXIT_PARTLY_READ if any(item.damaged is not None for item in analysis.sources) else 0
+
+
+def _check_nothing_else_there(folder: Path) -> None:
+    """What an older report left there, cases above all, would be handed on with the redacted one."""
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} is not empty, and what is in it is not redacted",
+            remedy="name a new folder for the edition that you share",
+            place=Place(key="--share"),
+        )
+
+
+def _redacted(analysis: Analysis) -> Analysis:
+    """The edition that may leave the house; imported only when it is asked for."""
+    from rearguard.report.share import redacted
+
+    return redacted(analysis)
 
 
 def _tell(

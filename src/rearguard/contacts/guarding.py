@@ -5,9 +5,10 @@ from __future__ import annotations
 from rearguard.catalogue import Catalogue
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.guard import Guard
+from rearguard.model.prefixes import PrefixSet, PrefixTable
 from rearguard.policy import Policy
 
-__all__ = ["PROTOCOL", "build_guard"]
+__all__ = ["PROTOCOL", "build_guard", "controllers_guard"]
 
 PROTOCOL = {"tcp": TCP, "udp": UDP}
 
@@ -37,3 +38,15 @@ def build_guard(policy: Policy, catalogue: Catalogue) -> Guard:
         [(PROTOCOL[transport], port) for transport, port in sorted(ports & _WEB)],
         services,
     )
+
+
+def controllers_guard(policy: Policy) -> Guard:
+    """The addresses of all listed controllers, in either role."""
+    nobody = PrefixSet()
+    prefixes = {
+        prefix
+        for controller in policy.controllers.values()
+        for role in (controller.requests_from, controller.sessions_at)
+        for prefix in (role or nobody)
+    }
+    return Guard.build(PrefixTable.build((prefix, 0) for prefix in prefixes), ())

@@ -109,7 +109,9 @@ def read(
         return _read(files, guard, Partials.new(folder, sizes), sizes, count, note, listen, may_split=True)
     except _MisfitError:
         advance(-told[0], -told[1])  # it all comes again
-        return _read(files, guard, Partials.new(folder, sizes), sizes, count, advance, listen, may_split=False)
+        return _read(
+            files, guard, Partials.new(folder, sizes), sizes, count, advance, listen, may_split=False
+        )
 
 
 def _read(

@@ -169,11 +169,11 @@ class Reducer:
 
     def _set_lanes(self, chunk: Chunk, observers: npt.NDArray[np.uint32]) -> None:
         lanes = self.partials.lanes
-        pairs = chunk.column("observer").astype(np.uint64) << np.uint64(32) | chunk.column("sampling")
-        if (pairs == pairs[0]).all():
-            pair = int(pairs[0])
-            self._lanes[: chunk.n] = lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF)
+        observer, sampling = chunk.column("observer"), chunk.column("sampling")
+        if observer.min() == observer.max() and sampling.min() == sampling.max():
+            self._lanes[: chunk.n] = lanes.number(int(observers[observer[0]]), int(sampling[0]))
             return
+        pairs = observer.astype(np.uint64) << np.uint64(32) | sampling
         found, which = np.unique(pairs, return_inverse=True)
         numbers = [lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF) for pair in found.tolist()]
         self._lanes[: chunk.n] = np.array(numbers, dtype=np.uint32)[which]

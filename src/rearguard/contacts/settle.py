@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from rearguard.contacts.arrow import to_arrow
 from rearguard.contacts.fold import fold_census, fold_contacts, fold_hosts, largest_census, merge_observers
+from rearguard.contacts.initiations import armed
 from rearguard.contacts.judge import Judge, Words
 from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
 from rearguard.contacts.single import to_contacts
-from rearguard.contacts.spill import PARTITIONS
+from rearguard.contacts.spill import side_by_side
 from rearguard.contacts.tables import Filling
-from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL
+from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, INITIATIONS_SQL, JUDGED_SQL
 from rearguard.model.bits import DIRECTIONS, INBOUND
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settled", "settle"]
 
-BATCH = 131_072
+BATCH = 32_768
 """Contacts that are judged at once; what bounds the memory of judging."""
 
 CROWD_CELLS = 1 << 16
@@ -53,8 +54,10 @@ def settle(
     folder: Path,
     today: date,
     clock: Callable[[str], None],
+    attacked: Iterable[tuple[int, int]] = (),
 ) -> Settled:
-    """Make ``judged``, ``census`` and ``crowd``. ``groups`` gives each observer's group (rule A5).
+    """Make ``judged``, ``census``, ``crowd`` and ``initiations``. ``groups`` gives each observer's group (rule A5);
+    ``attacked`` are the addresses (as halves) whose initiations are wanted.
 
     What does not fit into memory is put into ``folder``, which must live as long as the connection is used.
 
@@ -71,7 +74,7 @@ def settle(
     listed = 0
     limit = policy.limits.lone_clients
     ports = judge.rights.ports()
-    for singles, rows in _partitions(partials):
+    for singles, rows in side_by_side(partials.singles, partials.contacts):
         client, server = label_ends(singles, judge.networks)
         lone = _lone(singles, rows, client)
         counted = _excess(singles, lone, max(0, limit - listed))
@@ -101,6 +104,10 @@ def settle(
     census = Filling("census", CENSUS_SQL, folder)
     _census(partials, groups, census)
     census.show(con)
+    initiations = Filling("initiations", INITIATIONS_SQL, folder)
+    opened = armed(partials.initiations, attacked)
+    initiations.add(to_arrow({name: opened[name] for name in opened.dtype.names or ()}))
+    initiations.show(con)
     pa.default_memory_pool().release_unused()
     clock("census")
     return settled
@@ -109,21 +116,10 @@ def settle(
 def _hosts(partials: Partials, groups: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
     """Folded hosts, incrementally: memory is that of the distinct addresses."""
     folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
-    for batch in partials.hosts.batches(BATCH):
+    for batch in partials.hosts.batches(4 * BATCH):
         batch["observer"] = groups[batch["observer"]]
         folded = fold_hosts(np.concatenate([folded, batch]))
     return folded
-
-
-def _partitions(partials: Partials) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """(singles, full rows) of each partition of the clients; one when everything is in memory."""
-    if partials.singles.partitions == partials.contacts.partitions == 1:
-        yield partials.singles.partition(0), partials.contacts.partition(0)
-        return
-    partials.singles.spread()
-    partials.contacts.spread()
-    for number in range(PARTITIONS):
-        yield partials.singles.partition(number), partials.contacts.partition(number)
 
 
 def _lone(

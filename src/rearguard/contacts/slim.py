@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.single import BIT_MASSCAN, BIT_MIRAI, BIT_ZMAP, NEVER_FIRST, NEVER_LAST
-from rearguard.contacts.spill import PARTITIONS
+from rearguard.contacts.spill import side_by_side
 from rearguard.model.bits import (
     ROLE_HANDSHAKE,
     SEEN_ACK,
@@ -88,13 +88,8 @@ def slim_contacts(partials: Partials) -> Iterator[Rows]:
 
     What several observers saw is put together: bits are united, of the counts the largest holds (rule A5).
     """
-    if partials.singles.partitions == partials.contacts.partitions == 1:
-        yield _folded(partials.singles.partition(0), partials.contacts.partition(0))
-        return
-    partials.singles.spread()
-    partials.contacts.spread()
-    for number in range(PARTITIONS):
-        yield _folded(partials.singles.partition(number), partials.contacts.partition(number))
+    for singles, full in side_by_side(partials.singles, partials.contacts):
+        yield _folded(singles, full)
 
 
 def starts_of(rows: Rows, names: tuple[str, ...]) -> npt.NDArray[np.intp]:

@@ -21,9 +21,12 @@ from rearguard.contacts.mix import mix2
 from rearguard.model.compiled import kernel
 from rearguard.model.errors import RearguardError
 
-__all__ = ["PARTITIONS", "PartitionedSpill", "Spill", "by_client", "by_minute"]
+__all__ = ["PARTITIONS", "PartitionedSpill", "Spill", "by_client", "by_minute", "side_by_side"]
 
 PARTITIONS = 256
+
+TOGETHER = 65_536
+"""Rows of a contact are about 250 bytes, and three or four copies of them live while they are judged."""
 
 _READ = 65_536  # rows read from a file at once
 Numbering = Callable[[Any, npt.NDArray[np.uint8], npt.NDArray[np.int64]], None]
@@ -124,11 +127,12 @@ class PartitionedSpill:
         with self._lock:
             self._to_file()
 
-    def partition(self, number: int) -> npt.NDArray[Any]:
-        """All rows of one partition."""
+    def partition(self, number: int, count: int = 1) -> npt.NDArray[Any]:
+        """All rows of one partition, or of ``count`` successive ones."""
         if self._file is None:
             return np.concatenate(self._held) if self._held else np.zeros(0, dtype=self.kind)
-        spans = [(int(ends[number - 1]) if number else 0, int(ends[number])) for ends in self._ends]
+        last = number + count - 1
+        spans = [(int(ends[number - 1]) if number else 0, int(ends[last])) for ends in self._ends]
         rows = np.empty(sum(end - start for start, end in spans), dtype=self.kind)
         view = memoryview(rows.view(np.uint8).data)
         size, batch = self.kind.itemsize, 0
@@ -162,6 +166,24 @@ class PartitionedSpill:
         assert self._file is not None
         _write(self._file, self._sorted[: len(rows)])
         self._ends.append(ends)
+
+
+def side_by_side(
+    left: PartitionedSpill, right: PartitionedSpill
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """The rows of two spills that are partitioned alike, as many partitions at a time as make about TOGETHER rows:
+    fewer would cost time for each, more would cost memory."""
+    rows = left.rows + right.rows
+    if rows <= TOGETHER and left.partitions == right.partitions == 1:
+        yield left.partition(0), right.partition(0)
+        return
+    left.spread()
+    right.spread()
+    count = PARTITIONS
+    while count > 1 and rows * count > TOGETHER * PARTITIONS:
+        count //= 2
+    for number in range(0, PARTITIONS, count):
+        yield left.partition(number, count), right.partition(number, count)
 
 
 @kernel

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Filling"]
 
-HELD = 65_536
-"""Rows that are kept in memory; more go to the file."""
+HELD = 32_768
+"""Rows that are kept in memory; more go to the file, so many at a time: in small pieces every query would pay for
+the beginnings of thousands of columns."""
 
 
 class Filling:
@@ -29,7 +30,7 @@ class Filling:
         self._empty = empty  # CREATE TABLE of that name, for when nothing was added
         self._file = folder / f"{name}.parquet"
         self._held: list[pa.Table] = []
-        self._rows = 0
+        self._rows = 0  # held
         self._writer: Any = None
 
     def add(self, table: pa.Table) -> None:
@@ -38,19 +39,14 @@ class Filling:
             return
         self._rows += table.num_rows
         self._held.append(table)
-        if self._writer is None and self._rows > HELD:
-            words = [item.name for item in table.schema if pa.types.is_dictionary(item.type)]
-            self._writer = pq.ParquetWriter(
-                self._file, table.schema, compression="lz4", use_dictionary=words, write_statistics=False
-            )
-        if self._writer is not None:
-            for part in self._held:
-                self._writer.write_table(part)
-            self._held.clear()
+        if self._rows > HELD:
+            self._store()
 
     def show(self, con: duckdb.DuckDBPyConnection) -> None:
         """Make the rows a relation of the connection; the file must live as long as it is used."""
         if self._writer is not None:
+            if self._held:
+                self._store()
             self._writer.close()
             path = str(self._file).replace("'", "''")
             con.execute(f"CREATE VIEW {self._name} AS SELECT * FROM read_parquet('{path}')")
@@ -58,3 +54,14 @@ class Filling:
             con.register(self._name, pa.concat_tables(self._held))
         else:
             con.execute(self._empty)
+
+    def _store(self) -> None:
+        table = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
+        if self._writer is None:
+            words = [item.name for item in table.schema if pa.types.is_dictionary(item.type)]
+            self._writer = pq.ParquetWriter(
+                self._file, table.schema, compression="lz4", use_dictionary=words, write_statistics=False
+            )
+        self._writer.write_table(table, row_group_size=2 * HELD)
+        self._held.clear()
+        self._rows = 0

@@ -1,6 +1,9 @@
-"""``compromised-device``: a device of ours that scans like a worm (rule B9b).
+"""``compromised-device``: a device of ours that obeys an attacker, or scans like a worm (rule B9).
 
-Two signs, either is enough:
+Three signs, each is enough:
+
+* fetch: it was attacked, and within minutes it contacted the very host that the attack had named (rule B9a, see
+  :mod:`rearguard.detect.falls`). Whatever else is concluded about the device is linked to that attack.
 
 * spread: enough destinations in enough networks on one interface within ``compromised_window``, nearly all of them
   bare SYNs. A browser, a mail server and a crawler are answered; a peer-to-peer client fails on many different
@@ -9,20 +12,28 @@ Two signs, either is enough:
 * Mirai's property (the SYN's sequence number is the IPv4 destination) toward two different destinations, on any
   port, outbound or internal. One destination is not enough, because a stack that retransmits its SYN repeats the
   one chance in 2^32.
+
+One finding a device, interface and direction; a fetch has no interface.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
-from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.fallen import attacks_of, by_device, felled_by, fetches, with_attack
+from rearguard.detect.making import make, transport
+from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import SECOND, subject_of
+from rearguard.detect.wording import CEILING
+from rearguard.model.bits import OUTBOUND
 from rearguard.model.finding import Finding, Kind, Severity
 
 if TYPE_CHECKING:
+    from rearguard.detect.falls import Fall
     from rearguard.policy.policy import Policy
 
 __all__ = ["Compromised"]
@@ -102,95 +113,118 @@ WHERE t.opened AND (c.interface IS NOT NULL OR t.fp_mirai > 0);
 
 @dataclass(frozen=True)
 class Compromised:
-    """Devices of ours that search for others."""
+    """Devices of ours that search for others, or that did what an attacker told them."""
 
     kind: ClassVar[Kind] = Kind.COMPROMISED_DEVICE
-    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches", "exchanges", "initiations"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
     def conclude(self, context: Context) -> Conclusion:
-        thresholds, overview, con = context.policy.thresholds, context.overview, context.con
-        fewest = overview.least(thresholds.compromised_targets)
-        if overview.outward < fewest and overview.worm < thresholds.mirai_hits:
-            return Conclusion()
-        con.execute(
-            CHOSEN_SQL.format(
-                fewest=fewest,
-                hits=thresholds.mirai_hits,
-                share=thresholds.compromised_bare_share,
-                window=thresholds.compromised_window * SECOND,
-                limit=context.policy.limits.findings_per_kind,
-            )
+        fallen = by_device(context)
+        chosen = _spreading(context)
+        portraits = draw(context) if chosen else {}
+        networks = (
+            {
+                row["gid"]: row["network"]
+                for row in rows(
+                    context.con, "SELECT gid, any_value(client_network) AS network FROM members GROUP BY gid"
+                )
+            }
+            if chosen
+            else {}
         )
-        chosen = rows(con, "SELECT * FROM chosen")
-        if not chosen:
-            return Conclusion()
-        portraits = draw(context)
-        shared = rows(con, "SELECT gid, any_value(client_network) AS network FROM members GROUP BY gid")
-        networks = {row["gid"]: row["network"] for row in shared}
-        findings = tuple(
-            _finding(group, portraits[group["gid"]], networks[group["gid"]], context) for group in chosen
-        )
-        return Conclusion(findings, chosen[0]["total"] - len(chosen))
+        findings = []
+        for group in chosen:
+            fell = fallen.get((group["source_hi"], group["source_lo"]), ())
+            gid = group["gid"]
+            findings.append(_finding(group, portraits[gid], networks[gid], fell, context))
+        told = {(one.subject.address, one.direction) for one in findings if one.interface is None}
+        findings += [
+            one
+            for fell in fallen.values()
+            for one in fetches(fell, context)
+            if (one.subject.address, one.direction) not in told
+        ]
+        findings.sort(key=lambda one: (-one.severity.rank, -one.contacts, one.id))
+        limit = context.policy.limits.findings_per_kind
+        total = len(findings) + (chosen[0]["total"] - len(chosen) if chosen else 0)
+        return Conclusion(tuple(findings[:limit]), max(0, total - limit))
 
 
-def _finding(group: dict[str, Any], portrait: Portrait, network: str | None, context: Context) -> Finding:
+def _spreading(context: Context) -> list[dict[str, Any]]:
+    """The worst groups with one of the two signs of a worm; ``members`` are their touches."""
+    thresholds, overview, con = context.policy.thresholds, context.overview, context.con
+    fewest = overview.least(thresholds.compromised_targets)
+    if overview.outward < fewest and overview.worm < thresholds.mirai_hits:
+        return []
+    con.execute(
+        CHOSEN_SQL.format(
+            fewest=fewest,
+            hits=thresholds.mirai_hits,
+            share=thresholds.compromised_bare_share,
+            window=thresholds.compromised_window * SECOND,
+            limit=context.policy.limits.findings_per_kind,
+        )
+    )
+    return rows(con, "SELECT * FROM chosen")
+
+
+def _finding(
+    group: dict[str, Any], portrait: Portrait, network: str | None, fell: Sequence[Fall], context: Context
+) -> Finding:
     thresholds = context.policy.thresholds
     entry = context.catalogue.get(group["interface"]) if group["interface"] is not None else None
-    subject = subject_of(group | {"way": 1}, portrait)
+    subject = subject_of(group | {"way": OUTBOUND}, portrait)
     where = entry.id if entry is not None else f"{transport(portrait.proto)} ports outside the catalogue"
-    signs = []
+    worm = group["mirai"] >= thresholds.mirai_hits
+    signs = {}
     if group["peak"] is not None:
-        signs.append(
+        signs["spread"] = (
             f"{group['peak']:,} bare tries in {group['networks']:,} networks within"
             f" {thresholds.compromised_window} s"
         )
-    if group["mirai"] >= thresholds.mirai_hits:
-        signs.append(
+    if worm:
+        signs["mirai"] = (
             f"the sequence number of {portrait.hits['mirai']:,} SYNs is their destination, as Mirai does it"
         )
-    worm = group["mirai"] >= thresholds.mirai_hits
+    if fell:
+        signs["fetch"] = f"before that it contacted {fell[0].host}, which an attack had named"
     shared_address = network is not None and is_shared(context.policy, network)
-    severity, severity_reason = Severity.HIGH, "it scans like a worm"
-    if worm:
-        severity, severity_reason = Severity.CRITICAL, "it carries the fingerprint of the Mirai family"
     told = wording.labels(portrait)
-    if "muted" in told:
-        severity, severity_reason = Severity.LOW, "known and accepted by the policy"
     details: dict[str, Any] = {
-        "signs": [name for name, there in (("spread", group["peak"] is not None), ("mirai", worm)) if there],
+        "signs": list(signs),
         "bare_share": round(group["bare_share"], 4),
         "tries": portrait.tries,
     }
     if shared_address:
         details["shared_address"] = "several subscribers share it; port and time of the evidence tell which"
-    return Finding(
-        kind=Kind.COMPROMISED_DEVICE,
+    certain = 0.99 if worm or fell else _confidence(portrait, group["peak"] / group["abroad"])
+    return make(
+        Kind.COMPROMISED_DEVICE,
+        replace(portrait, evidence=with_attack(portrait.evidence, fell, context)),
         subject=subject,
-        interface=group["interface"],
-        transport=transport(portrait.proto),
-        ports=portrait.ports,
-        direction=wording.direction(group["way"]),
-        severity=severity,
-        severity_reason=severity_reason,
-        confidence=0.99 if worm else _confidence(portrait, group["peak"] / group["abroad"]),
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
-        fingerprints=portrait.fingerprints,
+        entry=entry,
+        way=group["way"],
+        severity=_severity(worm, bool(fell), "muted" in told),
+        confidence=CEILING if worm and fell else certain,
         labels=(*told, *(("shared-address",) if shared_address else ())),
-        evidence=portrait.evidence,
+        attacks=attacks_of(fell),
         reason=(
             f"Our device {subject.address} tried {wording.many(portrait.seen, 'destination')} on {where}:"
-            f" {'; '.join(signs)}."
+            f" {'; '.join(signs.values())}."
         ),
-        details=details | wording.sampling_details(portrait, group["abroad"]),
-        **wording.entry_ids(entry),
+        details=details | felled_by(fell) | wording.sampling_details(portrait, group["abroad"]),
     )
+
+
+def _severity(worm: bool, fell: bool, muted: bool) -> tuple[Severity, str]:
+    if muted:
+        return Severity.LOW, "known and accepted by the policy"
+    if fell:
+        return Severity.CRITICAL, "it scans after it did what an attacker had told it to"
+    if worm:
+        return Severity.CRITICAL, "it carries the fingerprint of the Mirai family"
+    return Severity.HIGH, "it scans like a worm"
 
 
 def is_shared(policy: Policy, network: str) -> bool:
@@ -204,4 +238,4 @@ def _confidence(portrait: Portrait, excess: float) -> float:
     doubt: float = 0.1 * 0.5 ** min(10.0, max(0.0, excess - 1))
     if portrait.answered == 0:
         doubt *= 0.5
-    return min(wording.CEILING, 1 - doubt)
+    return min(CEILING, 1 - doubt)

@@ -7,22 +7,29 @@ What proves it, the strongest first:
 * payload from the port to enough different remotes, all on ephemeral ports: one remote alone could be a server
   to which a client of ours happens to speak from that port.
 
-Not concluded: ports on which customers commonly run services of their own (whose service it is, only its payload
-tells), networks where several subscribers share an address (rule A7), internal contacts.
+Where the answer itself was read (dialogues), it decides how bad it is: a login that is asked first is medium; a
+page, a SOAP envelope or a shell without one is high; and whatever the payload proves to be made for the home side
+is critical, on whichever port it answers.
+
+Not concluded: ports on which customers commonly run services of their own, unless the payload proves a management
+interface; networks where several subscribers share an address (rule A7); internal contacts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
+from rearguard.detect.answers import Step
 from rearguard.detect.compromised import is_shared
-from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.making import make, transport
+from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address, from_halves
-from rearguard.model.finding import Finding, Kind, Severity, Subject
+from rearguard.model.bits import INBOUND
+from rearguard.model.finding import Evidence, Finding, Kind, Severity, Subject
 
 if TYPE_CHECKING:
     from rearguard.catalogue.model import Interface
@@ -45,7 +52,7 @@ SELECT
         WHEN spoke AND far_port >= 1024 AND far_port NOT IN (FROM known_ports) THEN 'payload'
     END AS proof
 FROM answers t
-WHERE interface IS NOT NULL AND (interface, proto, port) NOT IN (FROM shared_ports)
+WHERE interface IS NOT NULL AND NOT unproven
     AND coalesce(server_network NOT IN (FROM shared_networks), true);
 
 CREATE OR REPLACE TEMP TABLE alike AS
@@ -82,13 +89,41 @@ FROM proofs p JOIN chosen c USING (device_hi, device_lo, interface)
 WHERE p.proof IS NOT NULL;
 """
 
+HEARD_SQL = """
+WITH spoken AS (
+    SELECT DISTINCT gid, client_hi, client_lo, server_hi, server_lo, port, proto FROM members
+),
+said AS (
+    SELECT
+        gid, came_back, answer, step, count(DISTINCT (client_hi, client_lo)) AS remotes,
+        arg_min(
+            {'client_hi': client_hi, 'client_lo': client_lo, 'server_hi': server_hi, 'server_lo': server_lo,
+             'port': port, 'client_port': client_port, 'proto': proto, 'time': time, 'rec': rec},
+            {'time': time, 'rec': rec}
+        ) AS proof
+    FROM spoken JOIN replies USING (client_hi, client_lo, server_hi, server_lo, port, proto)
+    GROUP BY gid, came_back, answer, step
+),
+identities AS (
+    SELECT gid, list_sort(list(DISTINCT identity)) AS identities
+    FROM (SELECT DISTINCT gid, server_hi, server_lo, port, proto FROM spoken)
+    JOIN replies USING (server_hi, server_lo, port, proto)
+    WHERE identity IS NOT NULL
+    GROUP BY gid
+)
+SELECT gid, identities, list(said ORDER BY step DESC, came_back, answer) AS said
+FROM (SELECT gid, struct_pack(came_back, answer, step, remotes, proof) AS said, step, came_back, answer FROM said)
+FULL JOIN identities USING (gid)
+GROUP BY gid, identities
+"""
+
 
 @dataclass(frozen=True)
 class Exposed:
     """Devices that a stranger reached."""
 
     kind: ClassVar[Kind] = Kind.EXPOSED_DEVICE
-    needs: ClassVar[frozenset[str]] = frozenset({"touches"})
+    needs: ClassVar[frozenset[str]] = frozenset({"touches", "exchanges"})
     after: ClassVar[frozenset[Kind]] = frozenset()
 
     def conclude(self, context: Context) -> Conclusion:
@@ -111,54 +146,86 @@ class Exposed:
         if not chosen:
             return Conclusion()
         portraits = draw(context, by_listener=True)
-        findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
+        heard = {row["gid"]: Heard.of(row) for row in rows(con, HEARD_SQL)}
+        findings = tuple(
+            _finding(group, portraits[group["gid"]], heard.get(group["gid"], Heard()), context)
+            for group in chosen
+        )
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
-def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the strangers of one finding got to read; nothing where no payload was read."""
+
+    said: tuple[dict[str, Any], ...] = ()
+    """By what came back, the worst first: ``came_back``, ``answer``, ``step``, ``remotes``, ``proof``."""
+    identities: tuple[str, ...] = ()
+    """The interfaces that payload proves to listen there, whoever it was said to."""
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Heard:
+        said = (one for one in row["said"] or () if one is not None and one["step"])
+        return cls(tuple(said), tuple(row["identities"] or ()))
+
+
+def _finding(group: dict[str, Any], portrait: Portrait, heard: Heard, context: Context) -> Finding:
     entry = context.catalogue.get(group["interface"])
     proof, proven, confidence = _proof(group)
-    severity, severity_reason = _severity(group, portrait, entry)
     labels = ["exception", "muted"] if portrait.all_exception else []
-    remark = ""
+    remark = f" It {heard.said[0]['came_back']}." if heard.said else ""
     if group["open_ports"] is not None:
         labels.append("answers-alike")
         confidence = 0.5
-        remark = (
+        remark += (
             f" The address answers on {group['open_ports']} ports alike: a SYN proxy in front of it, or a host"
             " to which everything is forwarded, looks the same."
         )
     address = _device_text(group, context)
-    return Finding(
-        kind=Kind.EXPOSED_DEVICE,
+    limit = context.policy.limits.evidence
+    shown = tuple(_shown(one, context) for one in heard.said[: max(1, limit - 1)])
+    evidence = sorted(
+        {*shown, *portrait.evidence[: limit - len(shown)]}, key=lambda one: (one.time, one.record)
+    )
+    return make(
+        Kind.EXPOSED_DEVICE,
+        replace(portrait, evidence=tuple(evidence), fingerprints=()),
         subject=Subject("device", address, True),
-        interface=entry.id,
-        transport=transport(portrait.proto),
-        ports=portrait.ports,
-        direction="inbound",
-        severity=severity,
-        severity_reason=severity_reason,
-        confidence=confidence,
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
-        labels=tuple(labels),
-        evidence=portrait.evidence,
+        entry=entry,
+        way=INBOUND,
+        severity=_severity(group, portrait, entry, heard, context),
+        confidence=max(confidence, 0.99) if heard.said and group["open_ports"] is None else confidence,
+        labels=labels,
+        shows=("lan-protocol-on-wan",) if _inner(entry, heard, context) is not None else (),
         reason=(
             f"Our device {address} answered {wording.many(portrait.seen, 'unauthorised remote')} on {entry.id}:"
             f" {proven}.{remark}"
         ),
         details={
             "proof": proof,
-            "payload_read": False,
+            "payload_read": bool(heard.said),
+            "came_back": {one["came_back"]: one["remotes"] for one in heard.said},
+            "identities": list(heard.identities),
             "only_surveyors": portrait.all_surveyor,
             "answers_on_ports": group["open_ports"],
         },
-        **wording.entry_ids(entry),
+    )
+
+
+def _shown(one: dict[str, Any], context: Context) -> Evidence:
+    """The packet in which the device said it."""
+    proof = one["proof"]
+    source, record = context.pointer(proof["rec"])
+    return Evidence(
+        source,
+        record,
+        proof["time"],
+        transport(proof["proto"]),
+        format_address(proof["server_hi"], proof["server_lo"]),
+        proof["port"],
+        format_address(proof["client_hi"], proof["client_lo"]),
+        proof["client_port"],
+        one["came_back"],
     )
 
 
@@ -172,13 +239,18 @@ def _proof(group: dict[str, Any]) -> tuple[str, str, float]:
     return "payload", words, 0.8
 
 
-def _severity(group: dict[str, Any], portrait: Portrait, entry: Interface) -> tuple[Severity, str]:
+def _severity(
+    group: dict[str, Any], portrait: Portrait, entry: Interface, heard: Heard, context: Context
+) -> tuple[Severity, str]:
     if portrait.all_exception:
         return Severity.LOW, "accepted by an exception of the policy"
     if group["open_ports"] is not None:
         return Severity.LOW, "it answers on so many ports that the answer says little about this one"
-    if entry.lan_only:
-        return Severity.CRITICAL, f"{entry.title} is made for the home side and answers the outside"
+    inner = _inner(entry, heard, context)
+    if inner is not None:
+        return Severity.CRITICAL, f"{inner.title} is made for the home side and answers the outside"
+    if heard.said:
+        return _by_answer(heard.said[0])
     if (group["most"] or 0) > TALKATIVE:
         return Severity.HIGH, (
             f"it sent a stranger {group['most']:,} bytes of payload, more than a refusal needs; the payload was"
@@ -189,6 +261,19 @@ def _severity(group: dict[str, Any], portrait: Portrait, entry: Interface) -> tu
             "payload went both ways; it was not read, so whether a login was demanded is not known"
         )
     return Severity.MEDIUM, "it accepts strangers' connections; no conversation was seen"
+
+
+def _inner(entry: Interface, heard: Heard, context: Context) -> Interface | None:
+    """The service made for the home side that answers here, by its port or by what it said."""
+    answering = [entry, *(context.catalogue.get(name) for name in heard.identities)]
+    return next((each for each in answering if each.lan_only), None)
+
+
+def _by_answer(worst: dict[str, Any]) -> tuple[Severity, str]:
+    """Rule B7: whether a login was asked first."""
+    if worst["step"] >= Step.OPEN or worst["answer"] == "fault":
+        return Severity.HIGH, f"to a stranger it said: {worst['came_back']}"
+    return Severity.MEDIUM, f"strangers reach it; it said: {worst['came_back']}"
 
 
 def _device_text(group: dict[str, Any], context: Context) -> str:

@@ -8,7 +8,7 @@ for them until a second window comes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from rearguard.detect.touches import TOUCHES_SQL
 from rearguard.model.bits import TRANSIT
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rearguard.contacts.view import View
+    from rearguard.dialogue.exchange import Exchange
 
 __all__ = ["FACTS", "Query", "State", "bind", "fold"]
 
@@ -42,14 +43,20 @@ FROM judged
 WHERE direction = 'outbound' AND outcome IN ('answered', 'conversed')
 """
 
+INITIATIONS_SQL = """
+SELECT client_hi, client_lo, server_hi, server_lo, time, rec, port, client_port, proto FROM initiations
+"""
+
 FACTS = {
     "touches": TOUCHES_SQL,
     "crowd": CROWD_SQL,
     "census": CENSUS_SQL,
     "listeners": LISTENERS_SQL,
+    "initiations": INITIATIONS_SQL,
 }
 """What each kind of fact is in a window: contacts of strangers, sources that are only counted, tries by minute
-and port, and the foreign hosts that were seen to listen."""
+and port, the foreign hosts that were seen to listen, and what attacked devices opened. Beside them are the
+``exchanges``: what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +71,33 @@ class Query:
         return self.con.sql(self.sql).to_arrow_table()
 
 
-State: TypeAlias = "dict[str, Query | pa.Table]"
-"""Facts by name, of one window or of many."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """Facts of one window or of many: tables by name, and exchanges in no particular order."""
+
+    tables: dict[str, Query | pa.Table]
+    exchanges: tuple[Exchange, ...] = ()
 
 
 def fold(state: State | None, window: View) -> State:
     """The facts of ``window`` beside those of ``state``; neither is changed."""
     if state is None:
-        return {name: Query(window.con, sql) for name, sql in FACTS.items()}
+        return State({name: Query(window.con, sql) for name, sql in FACTS.items()}, window.exchanges)
     import pyarrow as pa
 
-    return {
-        name: pa.concat_tables([_copied(state[name]), Query(window.con, sql).table()])
+    tables = {
+        name: pa.concat_tables([_copied(state.tables[name]), Query(window.con, sql).table()])
         for name, sql in FACTS.items()
     }
+    return State(tables, state.exchanges + window.exchanges)
 
 
 def bind(con: duckdb.DuckDBPyConnection, state: State) -> None:
-    """Make the facts readable in ``con`` as ``fact_touches``, ``fact_crowd``, ``fact_census``, ``fact_listeners``.
+    """Make the tables readable in ``con``: ``fact_touches``, ``fact_crowd`` and so on.
 
     Facts that still lie in a window need a ``con`` of the same database.
     """
-    for name, facts in state.items():
+    for name, facts in state.tables.items():
         if isinstance(facts, Query):
             con.execute(f"CREATE OR REPLACE TEMP VIEW fact_{name} AS {facts.sql}")
         else:

@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 from rearguard.detect import wording
 from rearguard.detect.estimate import interval, needed
 from rearguard.detect.flood_total import Total
-from rearguard.detect.portrait import draw, rows, transport
+from rearguard.detect.making import make
+from rearguard.detect.portrait import draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import SECOND
 from rearguard.detect.touches import table_sql
@@ -180,26 +181,16 @@ def _finding(group: dict[str, Any], total: Total, context: Context, span: int) -
         severity, severity_reason = Severity.CRITICAL, f"{excess:.0f} times the rate that counts as a flood"
     else:
         severity, severity_reason = Severity.HIGH, "weak devices fall under such rates"
-    return Finding(
-        kind=Kind.FLOOD,
+    return make(
+        Kind.FLOOD,
+        total,
         subject=Subject("device", address, True),
-        interface=entry.id,
-        transport=transport(total.proto),
-        ports=total.ports,
-        direction=wording.direction(group["way"]),
-        severity=severity,
-        severity_reason=severity_reason,
+        entry=entry,
+        way=group["way"],
+        severity=(severity, severity_reason),
         confidence=min(wording.CEILING, 1 - (0.1 if learned else 0.2) * 0.5 ** min(10.0, excess - 1)),
-        peers=total.peers,
-        contacts=total.contacts,
-        packets=total.packets,
-        bytes=total.bytes,
-        first_seen=total.first,
-        last_seen=total.last,
-        outcomes=total.outcomes,
-        fingerprints=total.fingerprints,
         labels=("muted",) if total.muted else (),
-        evidence=total.evidence,
+        shows=("unauthenticated-dos",),
         reason=(
             f"{what} got {group['tries']:,} unauthorised initiations on {entry.id} from"
             f" {wording.many(total.peers.count, 'source address')}, at the peak about {group['peak']:,.0f} a minute"
@@ -215,5 +206,4 @@ def _finding(group: dict[str, Any], total: Total, context: Context, span: int) -
             "baseline": "half of the time below" if learned else "input too short for a baseline",
             "sampling": rate,
         },
-        **wording.entry_ids(entry),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rearguard.detect.portrait import Portrait, transport
+from rearguard.detect.making import transport
+from rearguard.detect.portrait import Portrait
 from rearguard.model.address import format_address
 from rearguard.model.finding import Evidence, Peers
 

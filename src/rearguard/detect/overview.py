@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rearguard.detect.estimate import needed
 from rearguard.detect.facts import State, bind
-from rearguard.detect.touches import shared_ports, table_sql, view_sql
+from rearguard.detect.heard import tell
+from rearguard.detect.touches import table_sql, view_sql
 from rearguard.model import bits
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ CREATE OR REPLACE TEMP VIEW touches AS FROM few;
 """So few touches are copied, about 250 bytes each: else planning each query down to the input costs the most."""
 
 _REFLECTIONS = "reflections (server_hi UBIGINT, server_lo UBIGINT, interface VARCHAR, source_net UBIGINT)"
-_SHARED = "shared_ports (interface VARCHAR, proto UTINYINT, port USMALLINT)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +91,20 @@ class Overview:
 def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalogue: Catalogue) -> Overview:
     """Put the facts into ``con`` with what all detectors use, and look over them once.
 
-    ``touches``; ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``shared_ports``;
-    ``reflections``: who is attacked through which amplifier, and is a victim, not a source (rule B4).
+    ``touches``; ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``replies`` and
+    ``proven``: what listeners said; ``reflections``: who is attacked through which amplifier, and is a victim, not
+    a source (rule B4).
     """
     bind(con, state)
-    con.execute(view_sql(policy, catalogue))
+    proven = tell(con, state.exchanges, catalogue)
+    con.execute(view_sql(policy, catalogue, proven=proven))
     row = con.execute(LOOK_SQL).fetchone()
     assert row is not None
     rates, *counts = row
     overview = Overview(tuple(rates), *counts)
     if overview.touches <= FEW:
         con.execute(FEW_SQL)
-    con.execute(
-        _required_sql(overview.rates, policy.thresholds)
-        + table_sql(_SHARED, shared_ports(catalogue))
-        + table_sql(_REFLECTIONS, [])
-    )
+    con.execute(_required_sql(overview.rates, policy.thresholds) + table_sql(_REFLECTIONS, []))
     least = policy.thresholds.reflector_min_packets
     if overview.asked >= least:
         con.execute(REFLECTIONS_SQL.format(packets=least, ratio=policy.thresholds.reflector_ratio))

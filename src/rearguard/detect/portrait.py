@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rearguard.detect.estimate import spread
-from rearguard.detect.touches import OUTCOMES, shared_ports
+from rearguard.detect.making import transport
+from rearguard.detect.touches import OUTCOMES
 from rearguard.model import bits
 from rearguard.model.address import format_address
 from rearguard.model.finding import Evidence, Peers
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from rearguard.detect.shape import Context
 
-__all__ = ["Portrait", "draw", "rows", "transport"]
+__all__ = ["Portrait", "draw", "rows"]
 
 COUNTS_SQL = """
 WITH peers AS (
@@ -49,8 +50,7 @@ totals AS (
         sum(fp_mirai)::UBIGINT AS mirai, sum(fp_zmap)::UBIGINT AS zmap, sum(fp_masscan)::UBIGINT AS masscan,
         coalesce(bool_or(verified), false) AS verified,
         count(*) FILTER (bare) AS bare,
-        count(*) FILTER (CASE WHEN result >= 3 THEN concat(interface, proto, '/', port) END IN ($shared))
-            AS identity_unknown,
+        count(*) FILTER (unproven AND result >= 3) AS identity_unknown,
         min(sampling) AS sampling_low, max(sampling) AS sampling_high,
         $surveyors AS surveyors, $exceptions AS exceptions,
         bool_and(surveyor IS NOT NULL) AS all_surveyor, bool_and(exception IS NOT NULL) AS all_exception
@@ -131,7 +131,7 @@ def draw(context: Context, *, by_listener: bool = False) -> dict[int, Portrait]:
     evidence_sql = EVIDENCE_SQL.replace("$limit", str(limits.evidence))
     for row in rows(context.con, evidence_sql.replace("$answer", ANSWER_SQL[by_listener])):
         proofs[row["gid"]].append(_evidence(row, context))
-    counts_sql = COUNTS_SQL.replace("$sample", str(limits.peers_sample)).replace("$shared", _shared(context))
+    counts_sql = COUNTS_SQL.replace("$sample", str(limits.peers_sample))
     for name in ("surveyor", "exception"):
         told = f"list_sort(list(DISTINCT {name}))" if context.overview.known else "NULL"
         counts_sql = counts_sql.replace(f"${name}s", told)
@@ -140,21 +140,10 @@ def draw(context: Context, *, by_listener: bool = False) -> dict[int, Portrait]:
     return {row["gid"]: _portrait(row, proofs[row["gid"]], certain) for row in counts}
 
 
-def _shared(context: Context) -> str:
-    """Where an answer does not say whose it is (rule B7), as SQL words; a join would cost each query 5 ms."""
-    ports = shared_ports(context.catalogue)
-    return ", ".join(f"'{interface}{proto}/{port}'" for interface, proto, port in ports) or "''"
-
-
 def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     """The rows of a small result by column name."""
     answer: list[dict[str, Any]] = con.sql(sql).to_arrow_table().to_pylist()
     return answer
-
-
-def transport(proto: int) -> str:
-    """``tcp``, ``udp``, or the number."""
-    return {bits.TCP: "tcp", bits.UDP: "udp"}.get(proto, str(proto))
 
 
 def _portrait(row: dict[str, Any], proofs: list[Evidence], certain: int) -> Portrait:

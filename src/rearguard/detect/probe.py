@@ -4,7 +4,8 @@ Inbound and internal only. Inside one home network, what its owner may open is t
 probe; nor is a visit that got an answer on a port where customers run services of their own.
 
 One finding a source, interface and direction. What is a ``scan``, a ``compromised-device`` or the victim of a
-reflection is not also a probe, nor is a source whose vertical scan went over the interface's ports.
+reflection is not also a probe, nor is a source whose vertical scan went over the interface's ports, or that tried
+nobody but those that it attacked (``exploit-attempt``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rearguard.detect import wording
-from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.making import make
+from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import source_key, subject_of
 from rearguard.detect.touches import table_sql
@@ -22,6 +24,15 @@ from rearguard.model.finding import Finding, Kind
 
 __all__ = ["Probe"]
 
+ATTACKERS_SQL = """
+CREATE OR REPLACE TEMP TABLE attackers AS
+SELECT source_hi, source_lo, interface, way
+FROM touches SEMI JOIN attacks USING (source_hi, source_lo, interface, way)
+WHERE opened
+GROUP BY ALL
+HAVING bool_and((source_hi, source_lo, interface, way, server_hi, server_lo) IN (FROM attacks));
+"""
+
 CHOSEN_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
 WITH probes AS (
@@ -29,6 +40,7 @@ WITH probes AS (
     FROM groups
     ANTI JOIN scans USING (number)
     ANTI JOIN swept USING (source_hi, source_lo, way)
+    ANTI JOIN attackers USING (source_hi, source_lo, interface, way)
     WHERE strange > 0
 )
 SELECT row_number() OVER ()::INTEGER AS gid, *, (SELECT count(*) FROM probes) AS total
@@ -63,6 +75,7 @@ class Probe:
         ]
         context.con.execute(
             table_sql("swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
+            + _attackers_sql(context)
             + CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind)
         )
         chosen = rows(context.con, "SELECT * FROM chosen")
@@ -73,45 +86,46 @@ class Probe:
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
+def _attackers_sql(context: Context) -> str:
+    """Statements that leave in ``attackers`` the groups all of whose devices were attacked."""
+    attacks = {
+        (*campaign.source, campaign.interface, campaign.way, *voice.server)
+        for campaign in context.campaigns
+        for voice in campaign.voices
+    }
+    source = "source_hi UBIGINT, source_lo UBIGINT, interface VARCHAR, way UTINYINT"
+    if not attacks:
+        return table_sql(f"attackers ({source})", [])
+    listed = table_sql(f"attacks ({source}, server_hi UBIGINT, server_lo UBIGINT)", sorted(attacks))
+    return listed + ATTACKERS_SQL
+
+
 def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:
     entry = context.catalogue.get(group["interface"])
     subject = subject_of(group, portrait)
-    severity, severity_reason = wording.severity_of(portrait, entry, group["way"], scan=False)
     details: dict[str, Any] = {"tries": portrait.tries, "dark_devices": portrait.dark}
     if portrait.identity_unknown:
         details["answered_identity_unknown"] = portrait.identity_unknown
     estimate = (
         "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
     )
-    return Finding(
-        kind=Kind.PROBE,
+    return make(
+        Kind.PROBE,
+        portrait,
         subject=subject,
-        interface=entry.id,
-        transport=transport(portrait.proto),
-        ports=portrait.ports,
-        direction=wording.direction(group["way"]),
-        severity=severity,
-        severity_reason=severity_reason,
+        entry=entry,
+        way=group["way"],
+        severity=wording.severity_of(portrait, entry, group["way"], scan=False),
         confidence=_confidence(portrait),
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
-        fingerprints=portrait.fingerprints,
         labels=wording.labels(portrait),
-        evidence=portrait.evidence,
         reason=(
-            f"{wording.who(portrait, str(subject.address), group['way'])} tried"
+            f"{wording.who(subject, group['way'])} tried"
             f" {wording.many(portrait.seen, 'device')}{estimate} on {entry.id} without being authorised:"
             f" {wording.outcome_words(portrait)}."
         ),
         details=details
         | wording.hit_details(portrait)
         | wording.sampling_details(portrait, group["in_window"]),
-        **wording.entry_ids(entry),
     )
 
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rearguard.detect import wording
+from rearguard.detect.making import make
 from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.model.address import format_address
+from rearguard.model.bits import INBOUND
 from rearguard.model.finding import Finding, Kind, Severity, Subject
 
 __all__ = ["Reflector"]
@@ -77,25 +79,15 @@ def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Fin
     else:
         severity, severity_reason = Severity.MEDIUM, f"it sends {ratio:.1f} bytes for each byte it is asked"
     excess = group["requests"] / context.policy.thresholds.reflector_min_packets
-    return Finding(
-        kind=Kind.REFLECTOR,
+    return make(
+        Kind.REFLECTOR,
+        portrait,
         subject=Subject("device", address, True),
-        interface=entry.id,
-        transport="udp",
-        ports=portrait.ports,
-        direction="inbound",
-        severity=severity,
-        severity_reason=severity_reason,
+        entry=entry,
+        way=INBOUND,
+        severity=(severity, severity_reason),
         confidence=min(wording.CEILING, 1 - 0.2 * 0.5 ** min(10.0, max(0.0, excess - 1))),
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
         labels=("exception", "muted") if portrait.all_exception else (),
-        evidence=portrait.evidence,
         reason=(
             f"Our device {address} answered {round(group['requests']):,} requests on {entry.id} that seem to come"
             f" from {wording.many(portrait.seen, 'address')} with {ratio:.1f} times as many bytes; nothing proves"
@@ -109,5 +101,4 @@ def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Fin
             "ratio": round(ratio, 2),
         }
         | wording.sampling_details(portrait, 1),
-        **wording.entry_ids(entry),
     )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from rearguard.catalogue import load_attacks
+from rearguard.detect.attempts import campaigns
+from rearguard.detect.cleartext import Cleartext
 from rearguard.detect.compromised import Compromised
+from rearguard.detect.controller import Controller
+from rearguard.detect.exploit import Exploit
 from rearguard.detect.exposed import Exposed
-from rearguard.detect.facts import fold
+from rearguard.detect.facts import State, fold
+from rearguard.detect.falls import falls
 from rearguard.detect.flood import Flood
 from rearguard.detect.overview import lay_out
 from rearguard.detect.probe import Probe
@@ -16,12 +23,14 @@ from rearguard.detect.reflector import Reflector
 from rearguard.detect.scan import Scan
 from rearguard.detect.shape import Context, Detector, Result
 from rearguard.detect.surge import PortSurge
+from rearguard.detect.voices import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import duckdb
 
+    from rearguard.catalogue.attacks import Attacks
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.contacts.view import View
     from rearguard.policy.policy import Policy
@@ -37,7 +46,18 @@ SELECT 'VIEW', view_name FROM duckdb_views() WHERE temporary AND NOT internal
 
 def detectors() -> tuple[Detector, ...]:
     """One a finding kind."""
-    return (Compromised(), Exposed(), Flood(), Reflector(), PortSurge(), Scan(), Probe())
+    return (
+        Exploit(),
+        Compromised(),
+        Exposed(),
+        Cleartext(),
+        Controller(),
+        Flood(),
+        Reflector(),
+        PortSurge(),
+        Scan(),
+        Probe(),
+    )
 
 
 def ordered(given: Iterable[Detector]) -> tuple[Detector, ...]:
@@ -50,16 +70,31 @@ def ordered(given: Iterable[Detector]) -> tuple[Detector, ...]:
         raise ValueError(f"detectors wait for each other: {' -> '.join(map(str, error.args[1]))}") from error
 
 
-def run(view: View, policy: Policy, catalogue: Catalogue) -> Result:
+def run(
+    view: View,
+    policy: Policy,
+    catalogue: Catalogue,
+    *,
+    attacks: Attacks | None = None,
+    today: date | None = None,
+) -> Result:
     """All findings of one view."""
-    return run_windows([view], policy, catalogue)
+    return run_windows([view], policy, catalogue, attacks=attacks, today=today)
 
 
-def run_windows(views: Sequence[View], policy: Policy, catalogue: Catalogue) -> Result:
+def run_windows(
+    views: Sequence[View],
+    policy: Policy,
+    catalogue: Catalogue,
+    *,
+    attacks: Attacks | None = None,
+    today: date | None = None,
+) -> Result:
     """All findings of several views of disjoint contacts, as if they were one.
 
     Findings: the worst severity first, then by kind and id. What a limit left out is told among the
-    approximations, after those of the views.
+    approximations, after those of the views. ``attacks`` (None: those that are shipped) are what the hits in
+    exchanges refer to; ``today`` (None: the day in UTC) is when exceptions must still hold.
     """
     spans = [view.span for view in views if view.span is not None]
     told = [text for view in views for text in view.approximations]
@@ -76,7 +111,9 @@ def run_windows(views: Sequence[View], policy: Policy, catalogue: Catalogue) -> 
         catalogue=catalogue,
         pointer=views[0].pointer,
         span=(min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None,
+        today=today or datetime.now(UTC).date(),
     )
+    context = _with_voices(context, state, attacks)
     for detector in ordered(detectors()):
         conclusion = detector.conclude(context)
         context = replace(context, concluded=(*context.concluded, *conclusion.findings))
@@ -91,6 +128,16 @@ def run_windows(views: Sequence[View], policy: Policy, catalogue: Catalogue) -> 
         context.concluded, key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id)
     )
     return Result(tuple(found), tuple(told))
+
+
+def _with_voices(context: Context, state: State, attacks: Attacks | None) -> Context:
+    """The context with what was said: who attacked, and who fell."""
+    voices = place(state.exchanges, context.policy, context.catalogue)
+    if not voices:
+        return context
+    found = campaigns(voices, context.con, context.catalogue, attacks or load_attacks())
+    context = replace(context, voices=tuple(voices), campaigns=found)
+    return replace(context, falls=falls(found, state.exchanges, context))
 
 
 def _temporary(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:

@@ -17,16 +17,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rearguard.detect import wording
-from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.making import make
+from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import build_groups, subject_of, taken_sql
 from rearguard.detect.walk import find_searchers
 from rearguard.model.finding import Finding, Kind
 
-__all__ = ["MAX_PORTS", "Scan"]
-
-MAX_PORTS = 1024
-"""Ports that a finding lists; a sweep of all 65,536 says how many more there were."""
+__all__ = ["Scan"]
 
 HORIZONTAL_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
@@ -110,7 +108,6 @@ def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> 
     entry = context.catalogue.get(group["interface"])
     subject = subject_of(group, portrait)
     shapes = ["horizontal"] if group["is_fast"] else ["slow"]
-    severity, severity_reason = wording.severity_of(portrait, entry, group["way"], scan=True)
     thresholds = context.policy.thresholds
     pace = (
         f"{group['peak']:,} of them within {thresholds.scan_window} s"
@@ -121,34 +118,22 @@ def _horizontal(group: dict[str, Any], portrait: Portrait, context: Context) -> 
         "" if portrait.peers.count == portrait.seen else f" (about {portrait.peers.count:,} by sampling)"
     )
     needs = group["in_window"] if group["is_fast"] else group["in_all"]
-    return Finding(
-        kind=Kind.SCAN,
+    return make(
+        Kind.SCAN,
+        portrait,
         subject=subject,
-        interface=entry.id,
-        transport=transport(portrait.proto),
-        ports=portrait.ports[:MAX_PORTS],
-        direction=wording.direction(group["way"]),
-        severity=severity,
-        severity_reason=severity_reason,
+        entry=entry,
+        way=group["way"],
+        severity=wording.severity_of(portrait, entry, group["way"], scan=True),
         confidence=_confidence(portrait, group["peak"] / group["in_window"]),
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
-        fingerprints=portrait.fingerprints,
         labels=wording.labels(portrait),
-        evidence=portrait.evidence,
         reason=(
-            f"{wording.who(portrait, str(subject.address), group['way'])} tried"
+            f"{wording.who(subject, group['way'])} tried"
             f" {wording.many(portrait.seen, 'device')}{estimate} on {entry.id}, {pace}, without being"
             f" authorised: {wording.outcome_words(portrait)}."
         ),
         details={"shape": shapes, "peak_in_window": group["peak"], "window_s": thresholds.scan_window}
         | _details(portrait, needs),
-        **wording.entry_ids(entry),
     )
 
 
@@ -172,34 +157,22 @@ def _formless(group: dict[str, Any], portrait: Portrait, context: Context) -> Fi
             f" within {thresholds.scan_ports_window} s"
         )
         confidence = max(confidence, _confidence(portrait, group["ports"] / group["in_ports"]))
-    severity, severity_reason = wording.severity_of(portrait, None, group["way"], scan=True)
     details: dict[str, Any] = {"shape": shapes, "port_count": len(portrait.ports)}
     if group["swept"] is not None:
         details |= {"vertical_devices": group["swept"], "most_ports_of_a_device": group["ports"]}
     if group["accused"] is not None:
         details |= {"walk_decided_after": group["accused"], "walk_log_ratio": round(group["ratio"], 3)}
-    return Finding(
-        kind=Kind.SCAN,
+    return make(
+        Kind.SCAN,
+        portrait,
         subject=subject,
-        interface=None,
-        transport=transport(portrait.proto),
-        ports=portrait.ports[:MAX_PORTS],
-        direction=wording.direction(group["way"]),
-        severity=severity,
-        severity_reason=severity_reason,
+        entry=None,
+        way=group["way"],
+        severity=wording.severity_of(portrait, None, group["way"], scan=True),
         confidence=confidence,
-        peers=portrait.peers,
-        contacts=portrait.contacts,
-        packets=portrait.packets,
-        bytes=portrait.bytes,
-        first_seen=portrait.first,
-        last_seen=portrait.last,
-        outcomes=portrait.outcomes,
-        fingerprints=portrait.fingerprints,
         labels=wording.labels(portrait),
-        evidence=portrait.evidence,
         reason=(
-            f"{wording.who(portrait, str(subject.address), group['way'])} searched"
+            f"{wording.who(subject, group['way'])} searched"
             f" {wording.many(portrait.seen, 'device')}: {'; '.join(said)}."
         ),
         details=details | _details(portrait, group["in_fan"]),

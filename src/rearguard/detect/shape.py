@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     import duckdb
 
     from rearguard.catalogue.catalogue import Catalogue
+    from rearguard.detect.attempts import Campaign
+    from rearguard.detect.falls import Fall
     from rearguard.detect.overview import Overview
+    from rearguard.detect.voices import Voice
     from rearguard.model.finding import Finding, Kind
     from rearguard.policy.policy import Policy
 
@@ -26,8 +30,8 @@ __all__ = ["Conclusion", "Context", "Detector", "Result"]
 class Context:
     """What a conclusion rests on: the facts, policy, catalogue, where records are, earlier findings.
 
-    ``con`` has the facts as views, and ``touches``, ``required``, ``shared_ports`` and ``reflections`` beside them
-    (:func:`rearguard.detect.overview.lay_out`); ``overview`` tells what is in them.
+    ``con`` has the facts as views, and ``touches``, ``required``, ``replies``, ``proven`` and
+    ``reflections`` beside them (:func:`rearguard.detect.overview.lay_out`); ``overview`` tells what is in them.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -36,6 +40,14 @@ class Context:
     catalogue: Catalogue
     pointer: Callable[[int], tuple[str, int]]
     span: tuple[int, int] | None
+    today: date
+    """The day on which exceptions must still hold."""
+    voices: tuple[Voice, ...] = ()
+    """What was said to and by our devices, in the order of time."""
+    campaigns: tuple[Campaign, ...] = ()
+    """Who attacked what (rule B8)."""
+    falls: tuple[Fall, ...] = ()
+    """Which attacked devices did what they were told to (rule B9a)."""
     concluded: tuple[Finding, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Finding, ...]:
@@ -65,7 +77,7 @@ class Detector(Protocol):
 
     kind: ClassVar[Kind]
     needs: ClassVar[frozenset[str]]
-    """Which facts: ``touches``, ``census``, ``crowd``, ``listeners``."""
+    """Which facts: ``touches``, ``census``, ``crowd``, ``listeners``, ``initiations``, ``exchanges``."""
     after: ClassVar[frozenset[Kind]]
     """Kinds whose findings ``conclude`` wants to see."""
 

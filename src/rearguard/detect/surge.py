@@ -16,7 +16,8 @@ import numpy as np
 
 from rearguard.contacts import hll
 from rearguard.detect import wording
-from rearguard.detect.portrait import Portrait, draw, rows, transport
+from rearguard.detect.making import known_elsewhere, transport
+from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.surge_series import Series, build, ranges, split_key
 from rearguard.detect.surge_statistics import Alarm, Budget, Diurnal, alarms
@@ -258,7 +259,7 @@ def _finding(
             "devices_that_answer": answering,
             "time_to_warn": "holds for packets, and for flows whose active timeout is within merge_minutes",
         },
-        **wording.entry_ids(entry),
+        **known_elsewhere(entry),
     )
 
 

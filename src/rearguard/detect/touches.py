@@ -9,8 +9,9 @@ ICMP error for a packet that nobody sent opens nothing.
 ``bare`` means that the opener never went on: SYNs and nothing else, or a datagram without a reply.
 ``lan`` is the use of a home network: both ends private or link-local and in one /24 (IPv6: /64), on an interface
 that its owner may open; or a host that calls itself. Few such contacts are nobody's business.
-``guest``: somebody got an answer on a port where customers commonly run services of their own (rule B7). As long as
-nobody reads what was said, it may be a visitor of a customer's web server; it makes neither a probe nor a scan.
+``unproven``: on this port customers commonly run services of their own, and no payload proved that a management
+interface listens there (rule B7). ``guest``: somebody got an answer on such a port; it may be a visitor of a
+customer's web server, so it makes neither a probe nor a scan.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.policy.policy import Policy
 
-__all__ = ["OUTCOMES", "TOUCHES_SQL", "shared_ports", "table_sql", "view_sql"]
+__all__ = ["OUTCOMES", "PROTOCOLS", "TOUCHES_SQL", "table_sql", "view_sql"]
 
 OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
 """The order of ``result``: the further, the worse."""
@@ -71,7 +72,8 @@ WHERE target AND NOT coalesce(authorised, false) AND direction <> 'transit'
 
 VIEW_SQL = """
 CREATE OR REPLACE TEMP VIEW touches AS
-SELECT
+SELECT *, unproven AND result >= 3 AND fp_mirai = 0 AS guest
+FROM (SELECT
     *, greatest(sampling, 1) AS rate,
     client_hi AS source_hi,
     CASE WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo ELSE 0 END AS source_lo,
@@ -91,34 +93,42 @@ SELECT
             ELSE client_hi >> 57 = 126 OR client_hi >> 54 = 1018  -- fc00::/7, RFC 4193; fe80::/10, RFC 4291
         END
     ) AS lan,
-    coalesce(result >= 3 AND fp_mirai = 0 AND concat(interface, proto, '/', port) IN ({shared}), false) AS guest
-FROM fact_touches
+    CASE WHEN port IN ({ports}) THEN concat(interface, proto, '/', port) IN ({shared}){unproven} ELSE false END
+        AS unproven
+FROM fact_touches)
 """
+
+UNPROVEN_SQL = " AND (server_hi, server_lo, port, proto) NOT IN (FROM proven)"
 
 PROTOCOLS = {"tcp": bits.TCP, "udp": bits.UDP}
 _OWNER = {Initiator.OWNER_ON_LAN, Initiator.OWNER_FROM_ANYWHERE}
 
 
-def view_sql(policy: Policy, catalogue: Catalogue) -> str:
+def view_sql(policy: Policy, catalogue: Catalogue, *, proven: bool = False) -> str:
     """The view ``touches`` over the facts: who counts as one source and as one device, and what is whose right.
+
+    ``proven``: there are rows in the table of that name, the listeners whose payload tells what they are.
 
     A source is an IPv4 address or an IPv6 /64; a device is an address, or the delegated prefix where the policy
     gives its length (rule A8). ``source_net`` is the /24 or /48. ``forgeable``: a request whose sender may be
     somebody else, toward a service that answers more than it is asked (rule B4).
     """
     device_hi, device_lo = _device(policy)
+    shared = _shared_ports(catalogue)
     return VIEW_SQL.format(
         device_hi=device_hi,
         device_lo=device_lo,
         udp=bits.UDP,
         internal=bits.INTERNAL,
         amplifiers=_list(entry.id for entry in catalogue.interfaces if entry.amplifies),
-        shared=_list(f"{name}{proto}/{port}" for name, proto, port in shared_ports(catalogue)),
+        shared=_list(f"{name}{proto}/{port}" for name, proto, port in shared),
+        ports=", ".join(str(port) for port in sorted({port for _, _, port in shared})) or "NULL",
+        unproven=UNPROVEN_SQL if proven else "",
         owners=_list(entry.id for entry in catalogue.interfaces if _OWNER & {*entry.initiators}),
     )
 
 
-def shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
+def _shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
     """Interface, protocol and port where customers run services of their own, so that an answer does not say
     whose it is (rule B7)."""
     return [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.detect.estimate import chance_seen, must_touch
 from rearguard.model.bits import DIRECTIONS, INBOUND, INTERNAL
-from rearguard.model.finding import Severity
+from rearguard.model.finding import Severity, Subject
 
 if TYPE_CHECKING:
     from rearguard.catalogue.model import Interface
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CEILING",
     "direction",
-    "entry_ids",
     "hit_details",
     "labels",
     "many",
@@ -73,13 +72,6 @@ def severity_of(portrait: Portrait, entry: Interface | None, way: int, *, scan: 
     return Severity.MEDIUM, "management interfaces were searched; no conversation was seen"
 
 
-def entry_ids(entry: Interface | None) -> dict[str, tuple[str, ...]]:
-    """The mechanisms and incidents that the catalogue names for an interface, as finding fields."""
-    if entry is None:
-        return {"mechanisms": (), "incidents": ()}
-    return {"mechanisms": entry.mechanisms, "incidents": entry.incidents}
-
-
 def hit_details(portrait: Portrait) -> dict[str, Any]:
     """Packets with a tool's mark where they are too few to name the tool; nothing when all were named."""
     weak = {name: count for name, count in portrait.hits.items() if name not in portrait.fingerprints}
@@ -106,11 +98,11 @@ def sampling_details(portrait: Portrait, needs: int) -> dict[str, Any]:
     }
 
 
-def who(portrait: Portrait, address: str, way: int) -> str:
+def who(subject: Subject, way: int) -> str:
     """The subject in a sentence; an address that no handshake proved is never called an attacker (rule B4)."""
     if way != INBOUND:
-        return f"our device {address}"
-    return address if portrait.verified else f"{address} (address not verified, it may be forged)"
+        return f"our device {subject.address}"
+    return f"{subject.address}{'' if subject.verified else ' (address not verified, it may be forged)'}"
 
 
 def outcome_words(portrait: Portrait) -> str:

@@ -13,6 +13,7 @@ from rearguard.dialogue.segments import collect, pick
 from rearguard.dialogue.sink import Sink
 from rearguard.dialogue.table import new_table
 from rearguard.model.chunk import ROWS, Chunk
+from rearguard.model.guard import Guard
 
 __all__ = ["Collector", "Limits", "budget_of"]
 
@@ -43,6 +44,8 @@ class Collector:
     sink: Sink
     head: int = HEAD
     limits: Limits = field(default_factory=Limits)
+    controllers: Guard = field(default_factory=Guard.of_nobody)
+    """Of the conversations with these addresses few are kept (see the strata of the layout)."""
     _table: Any = None
     _held: Any = None
     _picked: Any = None
@@ -70,8 +73,8 @@ class Collector:
         done = 0
         while done < found:
             done = collect(
-                chunk.rows, done, self._picked[:found], chunk.buffer, place, self.ports, lanes, source,
-                self.head, budget_of(self.head), self.sink.chosen, self._table, self._held,
+                chunk.rows, done, self._picked[:found], chunk.buffer, place, self.ports, self.controllers,
+                lanes, source, self.head, budget_of(self.head), self.sink.chosen, self._table, self._held,
             )  # fmt: skip
             if done < found:
                 self.finish()

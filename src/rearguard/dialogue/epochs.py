@@ -22,6 +22,7 @@ Of UDP, a silence of more than IDLE ends the epoch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 __all__ = ["FAR", "IDLE", "LOOK_BACK", "MOST", "NEAR", "Epoch", "Piece", "tcp_epochs", "udp_epochs"]
 
@@ -35,8 +36,7 @@ IDLE = 120 * 1_000_000_000
 """Nanoseconds: the least time for which a NAT keeps a UDP mapping (RFC 4787, REQ-5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A segment, as far as streams need it. ``side`` 0: from the side called the client; 1: from the
     server."""
 
@@ -83,7 +83,7 @@ def tcp_epochs(pieces: list[Piece]) -> tuple[list[Epoch], int]:
     for piece in pieces:
         epoch = _opened(epochs, piece) if piece.start else None
         if epoch is None and piece.payload:
-            epoch = next((e for e in reversed(epochs[-LOOK_BACK:]) if _fits(e, piece)), None)
+            epoch = _fitting(epochs, piece)
         if epoch is None:
             if len(epochs) == MOST:
                 left_out += 1
@@ -121,13 +121,19 @@ def _opened(epochs: list[Epoch], piece: Piece) -> Epoch | None:
     return None
 
 
+def _fitting(epochs: list[Epoch], piece: Piece) -> Epoch | None:
+    for epoch in reversed(epochs[-LOOK_BACK:]):
+        if _fits(epoch, piece):
+            return epoch
+    return None
+
+
 def _fits(epoch: Epoch, piece: Piece) -> bool:
     own, other = epoch.starts[piece.side], epoch.starts[1 - piece.side]
     if epoch.exact:
-        return all(
-            start is None or number is None or distance(number, start) >= -NEAR
-            for number, start in ((piece.seq, own), (piece.ack, other))
-        )
+        if own is not None and distance(piece.seq, own) < -NEAR:
+            return False
+        return piece.ack is None or other is None or distance(piece.ack, other) >= -NEAR
     if own is not None:
         return abs(distance(piece.seq, own)) <= FAR
     if piece.ack is not None and other is not None and abs(distance(piece.ack, other)) > FAR:

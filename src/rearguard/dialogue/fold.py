@@ -74,6 +74,8 @@ class Omitted:
     tcp: int = 0
     """Conversations beyond the limit, about."""
     udp: int = 0
+    controllers: int = 0
+    """Conversations with listed controllers beyond the sample, about."""
     pieces: int = 0
     """Packets of conversations that seemed to begin anew too often."""
 
@@ -84,6 +86,10 @@ class Omitted:
             for count, name in ((self.tcp, "TCP"), (self.udp, "UDP"))
             if count
         ]
+        if self.controllers:
+            said.append(
+                f"about {self.controllers:,} conversations with your own controllers were not read (a sample was)"
+            )
         if self.pieces:
             said.append(f"{self.pieces:,} packets of conversations that began anew too often were not read")
         return said
@@ -101,7 +107,7 @@ def unordered(
 ) -> Iterator[Dialogue]:
     """All dialogues one by one, holding one partition of the sink at a time; ``head`` as it was collected."""
     omitted = omitted if omitted is not None else Omitted()
-    omitted.tcp, omitted.udp = sink.omitted()
+    omitted.tcp, omitted.udp, omitted.controllers = sink.omitted()
     for part in sink.partitions():
         for conversation in _conversations(part):
             yield from _dialogues(conversation, lanes, head, omitted)

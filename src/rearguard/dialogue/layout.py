@@ -15,16 +15,20 @@ from rearguard.model.guard import LISTED, OWN_ONLY, Guard
 __all__ = [
     "BOTH_LISTED",
     "BYTES",
+    "CONTROLLERS",
     "CUT",
     "FROM_SERVER",
     "HAS_ACK",
     "NO_LIMIT",
+    "OF_CONTROLLER",
     "OPENS",
     "SEGMENT",
     "SEGMENTS",
     "START",
+    "TCP_STRATUM",
     "TOWARD_OTHERS",
     "TOWARD_US",
+    "UDP_STRATUM",
     "Held",
     "Ports",
     "new_held",
@@ -38,6 +42,13 @@ CUT = 16
 """The packet is a first fragment: the rest of its payload came in others."""
 OPENS = 32
 """A SYN without ACK, which brought payload: its sender is the client."""
+
+OF_CONTROLLER = 64
+"""One end is a controller that the policy lists."""
+
+TCP_STRATUM, UDP_STRATUM, CONTROLLERS = 0, 1, 2
+"""Conversations are limited in strata, so that one sort pushes out none of another: a flood of spoofed datagrams
+no TCP conversation, the sessions of a million managed devices no attack."""
 
 SEGMENT = np.dtype(
     [

@@ -31,19 +31,23 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.mix import mix5
-from rearguard.contacts.place import DST_OURS, SRC_OURS
+from rearguard.contacts.place import DST_OURS, SRC_OURS, is_ours
 from rearguard.dialogue.gather import copy_bytes
 from rearguard.dialogue.layout import (
     BOTH_LISTED,
     BYTES,
+    CONTROLLERS,
     CUT,
     FROM_SERVER,
     HAS_ACK,
+    OF_CONTROLLER,
     OPENS,
     SEGMENTS,
     START,
+    TCP_STRATUM,
     TOWARD_OTHERS,
     TOWARD_US,
+    UDP_STRATUM,
     Held,
     Ports,
 )
@@ -63,7 +67,8 @@ from rearguard.model.bits import (
     WHY_PACKET,
     WHY_QUOTED,
 )
-from rearguard.model.compiled import Buffer, be16, be32, inlined, kernel, u8
+from rearguard.model.compiled import Buffer, be16, be32, inlined, kernel, u8, wide
+from rearguard.model.guard import Guard
 
 __all__ = ["collect", "pick"]
 
@@ -128,7 +133,7 @@ def _is_cwmp_request(buffer: Buffer, begin: int, length: int) -> bool:
     Devices open their sessions at any port (rule A1), so this is asked of every packet that ours send elsewhere;
     the first bytes answer for nearly all of them.
     """
-    end = min(begin + min(length, CWMP_LOOK), np.int64(buffer.size))
+    end = min(begin + min(length, CWMP_LOOK), wide(buffer.size))
     if end - begin < CWMP_LEAST:
         return False
     first, second = u8(buffer, begin), u8(buffer, begin + 1)
@@ -171,7 +176,7 @@ def pick(
             picked[m] = i
             m += 1
         elif ours == SRC_OURS and proto == TCP and _is_cwmp_request(
-            buffer, np.int64(rows.pay_off[i]), np.int64(rows.pay_len[i])
+            buffer, wide(rows.pay_off[i]), wide(rows.pay_len[i])
         ):  # fmt: skip
             picked[m] = ~i
             m += 1
@@ -186,6 +191,7 @@ def collect(
     buffer: Buffer,
     place: npt.NDArray[np.uint8],
     ports: Ports,
+    controllers: Guard,
     lanes: npt.NDArray[np.uint32],
     source: np.uint64,
     head: int,
@@ -198,8 +204,8 @@ def collect(
 
     Rows given as ~i are taken whatever their ports are; their sender is the client.
 
-    ``source`` is the record pointer's upper part. ``chosen`` (TCP, UDP): conversations whose hash is larger
-    are left out. ``buffer`` is the chunk's.
+    ``source`` is the record pointer's upper part. ``chosen`` (by stratum): conversations whose hash is larger
+    are left out. ``buffer`` is the chunk's. The addresses of ``controllers`` are those that the policy lists.
     """
     used = held.used
     for turn in range(start, picked.size):
@@ -226,7 +232,14 @@ def collect(
             continue
         one = held.segment[used[SEGMENTS]]
         _fill(one, rows, i, to_server)
-        if one.hash > chosen[0 if tcp else 1]:
+        if is_ours(one.client_hi, one.client_lo, controllers) or is_ours(
+            one.server_hi, one.server_lo, controllers
+        ):
+            one.bits |= OF_CONTROLLER
+            stratum = CONTROLLERS
+        else:
+            stratum = TCP_STRATUM if tcp else UDP_STRATUM
+        if one.hash > chosen[stratum]:
             continue
         one.lane, one.rec = lanes[i], source | rows.record[i]
         one.wire, one.length, one.at = rows.pay_wire[i], length, used[BYTES]

@@ -19,8 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.dialogue.gather import gather
-from rearguard.dialogue.layout import NO_LIMIT, SEGMENT
-from rearguard.model.bits import TCP, UDP
+from rearguard.dialogue.layout import (
+    CONTROLLERS,
+    NO_LIMIT,
+    OF_CONTROLLER,
+    SEGMENT,
+    TCP_STRATUM,
+    UDP_STRATUM,
+)
+from rearguard.model.bits import TCP
 from rearguard.model.compiled import Buffer
 from rearguard.model.errors import RearguardError
 
@@ -32,7 +39,8 @@ CONVERSATIONS = 100_000
 """Conversations of each protocol that are kept; more costs memory and time in the fold."""
 MEMORY = 48 << 20
 
-_STRATA = (TCP, UDP)
+OF_CONTROLLERS = 1_000
+"""Conversations with listed controllers that are kept: a sample, for they may do what they do (rule B2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +70,17 @@ class Segments:
 
 
 class Sink:
-    """Segments in any order. ``chosen`` holds the largest hash still wanted, of TCP and of UDP."""
+    """Segments in any order. ``chosen`` holds the largest hash still wanted, by stratum."""
 
     def __init__(self, folder: Path, conversations: int = CONVERSATIONS, memory: int = MEMORY) -> None:
-        self.limit = conversations
-        self.chosen = np.full(len(_STRATA), NO_LIMIT, dtype=np.uint64)
+        self.limits = (conversations, conversations, min(conversations, OF_CONTROLLERS))
+        self.chosen = np.full(len(self.limits), NO_LIMIT, dtype=np.uint64)
         self._folder = folder
         self._memory = memory
         self._held: list[Segments] = []
         self._held_bytes = 0
         self._files: list[IO[bytes]] = []
-        self._hashes = [np.zeros(0, dtype=np.uint64) for _ in _STRATA]
+        self._hashes = [np.zeros(0, dtype=np.uint64) for _ in self.limits]
         self._lock = threading.Lock()
 
     def add(self, segment: npt.NDArray[Any], payload: Buffer) -> None:
@@ -80,8 +88,9 @@ class Sink:
         if not len(segment):
             return
         with self._lock:
-            for stratum, proto in enumerate(_STRATA):
-                self._choose(stratum, segment[(segment["proto"] == proto) & (segment["length"] > 0)]["hash"])
+            strata, loaded = _stratum(segment), segment["length"] > 0
+            for stratum in range(len(self.limits)):
+                self._choose(stratum, segment[(strata == stratum) & loaded]["hash"])
             new = Segments(segment, payload).select(self._wanted(segment))
             if self._files:
                 self._store(new)
@@ -94,17 +103,16 @@ class Sink:
                     self._store(part)
                 self._held.clear()
 
-    def omitted(self) -> tuple[int, int]:
-        """About how many TCP and UDP conversations were left out; 0 is exact.
+    def omitted(self) -> tuple[int, ...]:
+        """About how many conversations of each stratum were left out; 0 is exact.
 
         The hashes are evenly spread, so the share of their range that is kept tells the whole number (the
         bottom-k estimate of Bar-Yossef et al. 2002).
         """
-        tcp, udp = (
-            round((self.limit - 1) * 2.0**64 / (float(border) + 1)) - self.limit if border != NO_LIMIT else 0
-            for border in self.chosen
+        return tuple(
+            max(round((limit - 1) * 2.0**64 / (float(border) + 1)) - limit, 0) if border != NO_LIMIT else 0
+            for limit, border in zip(self.limits, self.chosen, strict=True)
         )
-        return max(tcp, 0), max(udp, 0)
 
     def partitions(self) -> Iterator[Segments]:
         """All that is kept; a conversation's segments come together, conversations in ascending hash."""
@@ -125,14 +133,13 @@ class Sink:
     def _choose(self, stratum: int, hashes: npt.NDArray[np.uint64]) -> None:
         """Lower the border when more conversations than the limit have shown payload."""
         known = np.union1d(self._hashes[stratum], hashes[hashes <= self.chosen[stratum]])
-        if len(known) > self.limit:
-            known = known[: self.limit]
+        if len(known) > self.limits[stratum]:
+            known = known[: self.limits[stratum]]
             self.chosen[stratum] = known[-1]
         self._hashes[stratum] = known
 
     def _wanted(self, segment: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        border = np.where(segment["proto"] == TCP, self.chosen[0], self.chosen[1])
-        return np.flatnonzero(segment["hash"] <= border)
+        return np.flatnonzero(segment["hash"] <= self.chosen[_stratum(segment)])
 
     def _store(self, new: Segments) -> None:
         numbers = (new.segment["hash"] >> np.uint64(64) - np.uint64(PARTITION_BITS)).astype(np.int64)
@@ -146,6 +153,11 @@ class Sink:
                 stop = int(segment["at"][-1]) + int(segment["length"][-1])
                 segment["at"] -= begin
                 _write(file, Segments(segment, new.payload[begin:stop]))
+
+
+def _stratum(segment: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    by_protocol = np.where(segment["proto"] == TCP, TCP_STRATUM, UDP_STRATUM)
+    return np.where(segment["bits"] & OF_CONTROLLER, CONTROLLERS, by_protocol)
 
 
 def _scratch(folder: Path) -> IO[bytes]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,7 @@ import numpy.typing as npt
 __all__ = ["EMPTY", "Origin", "Packet", "Stream", "datagrams", "reassemble"]
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One packet's payload: its place in the stream, and where it was seen. ``wire`` is its length as
     sent."""
 
@@ -33,8 +33,7 @@ class Packet:
     rec: int
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """From ``offset`` on, up to the next origin, the bytes came in this packet."""
 
     offset: int

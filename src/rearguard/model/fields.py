@@ -104,7 +104,12 @@ CONTACT: tuple[Field, ...] = (
     Field("role", "u1", "|", "bits ROLE_*: why the server is held to be the listener"),
     Field("known", "u4", "&", "bits KNOWN_* that held for every record"),
     Field("tries", "u8", "+", "initiations: SYNs without ACK, or datagrams to the port"),
-    Field("unacked", "u8", "+", "TCP packets from the client with neither ACK nor RST: what a border guards (rule C1)"),
+    Field(
+        "unacked",
+        "u8",
+        "+",
+        "TCP packets from the client with neither ACK nor RST (rule C1)",
+    ),
     Field("no_options", "u4", "+", "of the SYNs, those without TCP options"),
     Field("fp_mirai", "u4", "+", "of the SYNs, those whose sequence number is the IPv4 destination"),
     Field("fp_zmap", "u4", "+", "of the SYNs, those with IPv4 identification 54321"),

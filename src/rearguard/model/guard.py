@@ -54,6 +54,13 @@ class Guard(NamedTuple):
     udp: npt.NDArray[np.uint8]
 
     @classmethod
+    def of_nobody(cls) -> Guard:
+        """No address is inside, no port is listed."""
+        from rearguard.model.prefixes import PrefixTable
+
+        return cls.build(PrefixTable.build([]), ())
+
+    @classmethod
     def build(
         cls,
         own: PrefixTable,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rearguard.policy.entries import Controller, Drop, Exemption, GuardedNetwork, ObserverRule, Surveyor
+from rearguard.policy.entries import Controller, Drop, Edge, Exemption, GuardedNetwork, ObserverRule, Surveyor
 from rearguard.policy.flags import policy_from_flags
 from rearguard.policy.load import load_policy, parse_policy
 from rearguard.policy.notice import Notice
@@ -15,6 +15,7 @@ __all__ = [
     "Authorisation",
     "Controller",
     "Drop",
+    "Edge",
     "Exemption",
     "GuardedNetwork",
     "InterfaceNames",

@@ -39,6 +39,7 @@ def errors(policy: Policy) -> Iterator[Remark]:
     yield from _overlapping_networks(policy)
     yield from _unknown_networks(policy)
     yield from _unknown_observers(policy)
+    yield from _unknown_edges(policy)
     yield from _own_addresses_through_an_edge(policy)
 
 
@@ -84,6 +85,17 @@ def _meant(name: str, known: Iterable[str], where: str) -> str:
     if close:
         return f"did you mean {close!r}?"
     return f"use one of {', '.join(names)}" if names else f"add it under {where}"
+
+
+def _unknown_edges(policy: Policy) -> Iterator[Remark]:
+    """As long as no edge is listed, ``enters_at`` alone makes one."""
+    if INSIDE in policy.edges:
+        yield Remark(("edges", INSIDE), f"{INSIDE!r} is no edge", "give the edge another name")
+    for name, controller in policy.controllers.items():
+        edge = controller.enters_at
+        if policy.edges and edge != INSIDE and edge not in policy.edges:
+            path = ("controllers", name, "enters_at")
+            yield Remark(path, f"unknown edge {edge!r}", _meant(edge, policy.edges, "edges"))
 
 
 def _own_addresses_through_an_edge(policy: Policy) -> Iterator[Remark]:

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from rearguard.policy.entries import (
     Controller,
     Drop,
+    Edge,
     Exemption,
     GuardedNetwork,
     ObserverRule,
@@ -30,6 +31,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "policy": Policy,
     "networks": GuardedNetwork,
     "controllers": Controller,
+    "edges": Edge,
     "drop": Drop,
     "observers": ObserverRule,
     "sampling": Sampling,

@@ -17,6 +17,7 @@ from rearguard.policy.values import (
     InterfaceId,
     Interfaces,
     Labels,
+    Links,
     Names,
     OnePrefix,
     Ports,
@@ -29,6 +30,7 @@ __all__ = [
     "INSIDE",
     "Controller",
     "Drop",
+    "Edge",
     "Entry",
     "Exemption",
     "GuardedNetwork",
@@ -117,6 +119,15 @@ class Controller(Entry):
     def addresses(self, role: Literal["requests_from", "sessions_at"]) -> PrefixSet:
         """The prefixes of one role; the empty set when it has none."""
         return getattr(self, role) or PrefixSet()
+
+
+class Edge(Entry):
+    """A router, or a pair of them, through which packets come in from outside and where a filter can stand."""
+
+    outside: Links = Field(
+        description="Its interfaces that face the outside, by their names on that router; a filter is bound "
+        "to them (rule C3)."
+    )
 
 
 class Drop(Entry):

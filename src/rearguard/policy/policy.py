@@ -23,6 +23,7 @@ from rearguard.model.prefixes import PrefixSet, PrefixTable
 from rearguard.policy.entries import (
     Controller,
     Drop,
+    Edge,
     Entry,
     Exemption,
     GuardedNetwork,
@@ -61,6 +62,9 @@ class Policy(Entry):
     )
     controllers: dict[Word, Controller] = Field(
         default_factory=dict, description="Who may manage what, from where, by name."
+    )
+    edges: dict[Word, Edge] = Field(
+        default_factory=dict, description="Where packets come in from outside, by name; one filter for each."
     )
     drop: tuple[Drop, ...] = Field(default=(), description="What the border shall stop. Empty: nothing.")
     observers: dict[Word, ObserverRule] = Field(

@@ -26,6 +26,7 @@ __all__ = [
     "InterfaceNames",
     "Interfaces",
     "Labels",
+    "Links",
     "Names",
     "OnePrefix",
     "Port",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_LINK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,62}")
 _PORT = re.compile(r"(tcp|udp)/([0-9]{1,5})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
@@ -101,6 +103,13 @@ def read_word(value: object) -> str:
     """A name that is also safe in router configurations, file names and labels."""
     if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise wrong(f"{value!r} is no name", "use letters, digits, '-', '_' and '.', 63 at most")
+    return value
+
+
+def read_link(value: object) -> str:
+    """The name of a router's interface, safe in a router's configuration."""
+    if not isinstance(value, str) or not _LINK.fullmatch(value):
+        raise wrong(f"{value!r} is no interface of a router", "write its name, such as eth0 or xe-0/0/1")
     return value
 
 
@@ -215,6 +224,13 @@ Names = Annotated[
     GetPydanticSchema(lambda _source, _handler: _tuple_of(read_word, least=1)),
     WithJsonSchema(_text_items()),
 ]
+
+Links = Annotated[
+    tuple[str, ...],
+    GetPydanticSchema(lambda _source, _handler: _tuple_of(read_link, least=1)),
+    WithJsonSchema(_text_items()),
+]
+"""Names of a router's interfaces, at least one."""
 
 InterfaceId = Annotated[str, BeforeValidator(read_interface_id)]
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rearguard.catalogue import Catalogue
     from rearguard.contacts.view import SourceInfo, View
+    from rearguard.filters.border import Border
     from rearguard.model.finding import Finding
     from rearguard.policy import Policy
+    from rearguard.report.inventory import Inventory
+    from rearguard.report.subscribers import Subscribers
 
 __all__ = ["Analysis", "ContactCounts", "InterfaceLine", "SamplingLine"]
 
@@ -63,6 +66,9 @@ class Analysis:
     approximations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # loud ones: what was assumed, what could not be judged
     timings: dict[str, float] = field(default_factory=dict)  # stage -> seconds
+    border: Border | None = None  # the filter, its replay and the what-ifs
+    inventory: Inventory | None = None
+    subscribers: Subscribers | None = None
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:

@@ -12,12 +12,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from rearguard import __version__
+from rearguard.lessons import load as load_lessons
 from rearguard.model.finding import format_time
 from rearguard.report.escape import without_surrogates
+from rearguard.report.resembles import recommended
 from rearguard.report.words import OUTCOMES, ranked
 
 if TYPE_CHECKING:
     from rearguard.contacts.view import SourceInfo
+    from rearguard.model.finding import Finding
     from rearguard.report.analysis import Analysis, InterfaceLine
 
 __all__ = ["SCHEMA_VERSION", "document", "dumps", "schema"]
@@ -66,6 +69,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
 
 def _content(analysis: Analysis) -> dict[str, Any]:
     span = analysis.view.span
+    advice = recommended(load_lessons())
     return {
         "rearguard": __version__,
         "schema": SCHEMA_VERSION,
@@ -86,8 +90,8 @@ def _content(analysis: Analysis) -> dict[str, Any]:
             "by_outcome": _outcomes(analysis.contacts.by_outcome),
         },
         "interfaces": [_interface(line) for line in analysis.interfaces],
-        "findings": (_finding(item.to_json()) for item in ranked(analysis.findings)),
-        "filter": None,
+        "findings": (_finding(item, advice(item)) for item in ranked(analysis.findings)),
+        "filter": None if analysis.border is None else analysis.border.to_json(),
     }
 
 
@@ -116,7 +120,9 @@ def _interface(line: InterfaceLine) -> dict[str, Any]:
     }
 
 
-def _finding(content: dict[str, Any]) -> dict[str, Any]:
+def _finding(item: Finding, recommendations: tuple[str, ...]) -> dict[str, Any]:
+    content = item.to_json()
+    content["recommendations"] = list(recommendations)
     content["outcomes"] = _outcomes(content["outcomes"])
     content["details"] = _sorted_keys(content["details"])
     return content

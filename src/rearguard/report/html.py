@@ -11,7 +11,7 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from rearguard import __version__
@@ -22,26 +22,47 @@ if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
     from rearguard.report.charts import Drawing
 
-__all__ = ["render"]
+__all__ = ["Draft", "render"]
 
 
 def render(analysis: Analysis, drawing: Drawing, bar_seconds: int) -> str:
     """The whole page; ``bar_seconds`` is the length of one bar of the timeline that was drawn."""
+    return Draft(analysis).finish(drawing, bar_seconds)
+
+
+class Draft:
+    """The page but for its charts: what can be made while another process still draws them."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self._values = page(analysis)
+        self._style, self._template = _template()
+
+    def finish(self, drawing: Drawing, bar_seconds: int) -> str:
+        """The page with its charts."""
+        return self._template.render(
+            self._values,
+            version=__version__,
+            style=Markup(self._style),  # noqa: S704 - our own file
+            policy_header=_content_security_policy(self._style),
+            charts={name: Markup(svg) for name, svg in drawing.svg.items()},  # noqa: S704 - made inert, see charts
+            chart_problem=drawing.problem or "",
+            bar_length=words.duration(bar_seconds * 1_000_000_000),
+        )
+
+
+def _template() -> tuple[str, Template]:
+    """The style sheet and the page's template with all its parts."""
     folder = files("rearguard.report.page")
     style = folder.joinpath("report.css").read_text("utf-8")
+    parts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".html")}
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=DictLoader(parts),
     )
-    template = environment.from_string(folder.joinpath("report.html").read_text("utf-8"))
-    return template.render(
-        page(analysis),
-        version=__version__,
-        style=Markup(style),  # noqa: S704 - our own file
-        policy_header=_content_security_policy(style),
-        charts={name: Markup(svg) for name, svg in drawing.svg.items()},  # noqa: S704 - made inert, see charts
-        chart_problem=drawing.problem or "",
-        bar_length=words.duration(bar_seconds * 1_000_000_000),
-    )
+    return style, environment.get_template("report.html")
 
 
 def _content_security_policy(style: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rearguard.catalogue import load
-from rearguard.contacts.guarding import build_guard
+from rearguard.contacts.guarding import build_guard, controllers_guard
 from rearguard.contacts.observing import group_observers
 from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
@@ -21,10 +21,14 @@ from rearguard.contacts.view import View
 from rearguard.contacts.warming import sample_pcap, sample_pcapng
 from rearguard.detect import Result
 from rearguard.detect import run as detect
+from rearguard.filters.border import border
 from rearguard.model.errors import RearguardError, UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
 from rearguard.report.analysis import Analysis, ContactCounts, InterfaceLine, SamplingLine
+from rearguard.report.inventory import load_inventory
+from rearguard.report.listening import Listening
 from rearguard.report.progress import Silent
+from rearguard.report.subscribers import load_subscribers
 from rearguard.sources import expand
 from rearguard.sources.inputs import STDIN
 
@@ -59,12 +63,19 @@ def analyze(
     drops: Sequence[str],
     workers: int | None,
     progress: Progress,
+    inventory: str | None = None,
+    subscribers: str | None = None,
 ) -> Analysis:
-    """Read captures and conclude. Raises RearguardError for a wrong policy and for unusable input."""
+    """Read captures and conclude. ``inventory`` and ``subscribers`` are files that name devices and lines.
+
+    Raises RearguardError for a wrong policy or list and for unusable input; lists are read first.
+    """
     clock = _Clock()
     catalogue = load()
     base = load_policy(policy_file, catalogue) if policy_file else None
     policy = policy_from_flags(networks, controllers, drops, base, catalogue)
+    known_devices = load_inventory(inventory) if inventory is not None else None
+    known_lines = load_subscribers(subscribers) if subscribers is not None else None
     uris = expand(paths)
     notes = [str(notice) for notice in policy.warnings] if policy.networks else []
     clock("policy")
@@ -81,6 +92,8 @@ def analyze(
     weakref.finalize(view, shutil.rmtree, folder, ignore_errors=True)  # the connection spills to it
     result, counts, lines = _concluded(view, policy, catalogue, clock)
     clock("overview")
+    planned = border(view, policy, catalogue, result.findings)
+    clock("filter")
     return Analysis(
         policy=policy,
         catalogue=catalogue,
@@ -92,6 +105,9 @@ def analyze(
         approximations=tuple(result.approximations),
         notes=tuple(notes),
         timings=clock.seconds,
+        border=planned,
+        inventory=known_devices,
+        subscribers=known_lines,
     )
 
 
@@ -121,20 +137,27 @@ def _view(
     clock: _Clock,
 ) -> View:
     """Read everything once and judge it."""
+    guard = build_guard(policy, catalogue)
+    listening = Listening(guard, controllers_guard(policy), folder)
     progress.start(_total(uris), "reading")
-    reading = read(uris, build_guard(policy, catalogue), folder, workers=workers, advance=progress.advance)
+    reading = read(uris, guard, folder, workers=workers, advance=progress.advance, listen=listening.begin)
     progress.done()
     clock("reading")
     try:
+        exchanges = listening.exchanges(reading.partials.lanes, catalogue)
+        clock("dialogues")
         con = _connect(folder, policy)
         groups = group_observers(reading.observers, reading.sources, policy)
         settled = settle(
-            reading.partials, groups, policy, catalogue, con, folder, datetime.now(UTC).date(), clock
-        )
+            reading.partials, groups, policy, catalogue, con, folder, datetime.now(UTC).date(), clock,
+            attacked={(one.server_hi, one.server_lo) for one in exchanges if one.hits},
+        )  # fmt: skip
     finally:
+        listening.close()
         reading.partials.close()
     names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
-    return View(con, reading.sources, names, reading.spans, _approximations(settled, policy))
+    told = [*_approximations(settled, policy), *listening.omitted.sentences()]
+    return View(con, reading.sources, names, reading.spans, told, exchanges)
 
 
 def warm() -> None:

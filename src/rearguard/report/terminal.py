@@ -1,4 +1,4 @@
-"""The summary on a terminal: who tried which management interface of my devices, and what came back.
+"""The summary on a terminal: the answer in a few sentences, then who tried what, the findings, what to do.
 
 Everything is told as :class:`rich.text.Text`, never as markup, and passes :func:`visible` first, so that no
 string of the traffic can colour, move or forge anything. Where a table would be cramped there are indented
@@ -16,8 +16,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rearguard.lessons import load as load_lessons
 from rearguard.report import words
+from rearguard.report.border_words import rest_text
 from rearguard.report.escape import visible
+from rearguard.report.resembles import resembles
+from rearguard.report.steps import steps
+from rearguard.report.summary import summary, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -32,6 +37,8 @@ MOST_FINDINGS = 20
 
 MOST_OF_A_SORT = 5  # of one severity, kind, interface and direction
 MOST_INTERFACES = 25
+MOST_WHAT_IFS = 5
+MOST_INCIDENTS = 3
 INTERFACE_TABLE = 72  # columns from which a table is readable
 FINDING_TABLE = 110
 LONGEST = 300  # characters of one string; findings.json has it in full
@@ -52,11 +59,21 @@ def _parts(analysis: Analysis, width: int) -> Iterator[RenderableType]:
     for line in analysis.approximations:
         yield _text("~ ", f"approximated: {line}", style="yellow")
     yield Text()
+    yield _text("", verdict(analysis), style="bold")
+    for line in summary(analysis):
+        if line != verdict(analysis):
+            yield _text("", line)
+    yield Text()
     yield Text("Who tried which management interface, and what came back", style="bold")
     yield from _interfaces(analysis, width)
+    if not analysis.findings:
+        return
     yield Text()
     yield _text("", words.headline(analysis), style="bold")
     yield from _findings(words.ranked(analysis.findings), width)
+    yield from _filter(analysis)
+    yield from _lessons(analysis)
+    yield from _steps(analysis)
 
 
 def _text(mark: str, text: str, style: str = "") -> Text:
@@ -154,6 +171,41 @@ def _chosen(findings: list[Finding]) -> list[Finding]:
         if sorts[sort] <= MOST_OF_A_SORT and len(chosen) < MOST_FINDINGS:
             chosen.append(item)
     return chosen
+
+
+def _filter(analysis: Analysis) -> Iterator[RenderableType]:
+    """What the summary has no room for: what the filter does not stop, and what further drops would do."""
+    border = analysis.border
+    if border is None:
+        return
+    lines = []
+    if rest := rest_text(border):
+        lines.append(f"not stopped, in contacts: {rest}")
+    lines += [item.text for item in border.what_ifs[:MOST_WHAT_IFS]]
+    if lines:
+        yield Text()
+        yield Text("At the border", style="bold")
+        yield from (_indented(_text("", line)) for line in lines)
+
+
+def _lessons(analysis: Analysis) -> Iterator[RenderableType]:
+    found = resembles(analysis.findings, load_lessons())
+    if found is None:
+        return
+    yield Text()
+    yield Text("What this resembles", style="bold")
+    for entry in found.incidents[:MOST_INCIDENTS]:
+        yield _indented(_text("", f"{entry.title} ({entry.date})"))
+    causes = "; ".join(entry.title for entry, _ in found.mechanisms)
+    yield _indented(_text("", f"by: {causes}"))
+
+
+def _steps(analysis: Analysis) -> Iterator[RenderableType]:
+    told = steps(analysis)
+    if told:
+        yield Text()
+        yield Text("What to do first", style="bold")
+        yield from (_indented(_text(f"{number}. ", line)) for number, line in enumerate(told, start=1))
 
 
 def _indented(text: Text) -> Padding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,15 @@ __all__ = [
     "OUTCOMES",
     "count",
     "duration",
+    "end",
     "headline",
     "interface_sentence",
+    "listed",
     "number",
     "outcomes_text",
     "peers_text",
     "ranked",
     "records_read",
-    "sentences",
     "size",
     "skipped_text",
     "skipped_total",
@@ -108,6 +109,18 @@ def peers_text(peers: Peers) -> str:
     return text if low == high == peers.count else f"{text} ({number(low)} to {number(high)})"
 
 
+def listed(names: Sequence[str], most: int, more: str = "more") -> str:
+    """``a, b and c``, or ``a, b and 4 more`` when there are more than ``most``."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {number(len(names) - most + 1)} {more}"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else "".join(names)
+
+
+def end(address: str, port: int) -> str:
+    """One end of a conversation, readable in both families."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def subject_text(finding: Finding) -> str:
     """The address of the subject, or the ports where it has none."""
     if finding.subject.address is not None:
@@ -171,20 +184,3 @@ def interface_sentence(line: InterfaceLine) -> str:
         f"{count(line.remotes, 'address', 'addresses')} without authority tried {line.interface} on "
         f"{count(line.devices, 'address', 'addresses')} ({line.direction}): {outcomes_text(line.outcomes)}."
     )
-
-
-def sentences(analysis: Analysis) -> list[str]:
-    """The summary in words: the result, the most-tried interfaces, the devices concerned."""
-    told = [headline(analysis)]
-    busiest = sorted(analysis.interfaces, key=lambda line: (-line.contacts, line.interface, line.direction))
-    told += [interface_sentence(line) for line in busiest[:3]]
-    concerned = {
-        Kind.EXPOSED_DEVICE: "answered a stranger on a management interface",
-        Kind.COMPROMISED_DEVICE: "behaved like a compromised one",
-        Kind.REFLECTOR: "answered requests that may carry a victim's address",
-    }
-    for kind, what in concerned.items():
-        devices = {item.subject.address for item in analysis.findings if item.kind is kind}
-        if devices:
-            told.append(f"{count(len(devices), 'device')} {what}.")
-    return told

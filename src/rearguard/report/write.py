@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
     from rearguard.report.charts import Studio
 
-__all__ = ["FILES", "check_folder", "write_report"]
+__all__ = ["CASES", "FILES", "FILTERS", "check_folder", "write_report"]
 
 FILES = ("findings.json", "contacts.parquet", "report.html")
+"""What every report has."""
+
+FILTERS = "border*.nft"
+"""One file an edge; the only one is called border.nft."""
+
+CASES = "cases"
 
 
 def check_folder(folder: Path) -> None:
@@ -35,16 +41,18 @@ def check_folder(folder: Path) -> None:
 
 
 def write_report(analysis: Analysis, folder: Path, studio: Studio) -> list[Path]:
-    """Write findings.json, contacts.parquet and report.html into ``folder`` and return their paths.
+    """Write the report into ``folder`` and return the paths of its files, report.html last.
 
-    Until all three are complete nothing in ``folder`` is touched. Seconds go to ``analysis.timings``.
-    Raises :class:`UsageError` when ``folder`` is a file, :class:`InputError` when the disk refuses.
+    These are :data:`FILES`, ``border.nft`` (one file for each edge) when the policy drops something, and
+    ``cases/``. Until all are complete nothing in ``folder`` is touched; what an older report had and this one has
+    not is removed. Seconds go to ``analysis.timings``. Raises :class:`UsageError` when ``folder`` is a file,
+    :class:`InputError` when the disk refuses.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow a link that shall stay
     check_folder(folder)
     try:
         with _beside(folder) as draft:
-            _fill(analysis, draft, studio)
+            names = _fill(analysis, draft, studio)
             _move(draft, folder)
     except OSError as error:
         raise InputError(
@@ -52,12 +60,16 @@ def write_report(analysis: Analysis, folder: Path, studio: Studio) -> list[Path]
             remedy="see that there is space and that you may write there",
             place=Place(file=str(folder)),
         ) from error
-    return [folder / name for name in FILES]
+    return [folder / name for name in names]
 
 
-def _fill(analysis: Analysis, draft: Path, studio: Studio) -> None:
-    """Make every file; the pictures are asked for first and collected last, when the child has drawn them."""
+def _fill(analysis: Analysis, draft: Path, studio: Studio) -> list[Path]:
+    """Make every file and give their paths within ``draft``.
+
+    The pictures are asked for first and collected last, when the child has drawn them.
+    """
     from rearguard.report import contacts_parquet, findings_json, html
+    from rearguard.report.cases import write_cases
     from rearguard.report.charts.data import chart_data
 
     timed = _stopwatch(analysis)
@@ -66,9 +78,17 @@ def _fill(analysis: Analysis, draft: Path, studio: Studio) -> None:
     text = timed("report: findings.json", lambda: findings_json.dumps(analysis))
     (draft / "findings.json").write_text(text, encoding="ascii")
     timed("report: contacts.parquet", lambda: contacts_parquet.write(analysis, draft / "contacts.parquet"))
+    made = [Path("findings.json"), Path("contacts.parquet")]
+    for edge in analysis.border.edges if analysis.border is not None else ():
+        (draft / edge.file).write_text(edge.text, encoding="utf-8")
+        made.append(Path(edge.file))
+    cases = timed("report: cases", lambda: write_cases(analysis, draft / CASES))
+    made += [path.relative_to(draft) for path in cases]
+    page = timed("report: page", lambda: html.Draft(analysis))
     drawing = timed("report: wait for charts", studio.collect)
-    content = timed("report: report.html", lambda: html.render(analysis, drawing, data["timeline"]["bucket"]))
+    content = timed("report: report.html", lambda: page.finish(drawing, data["timeline"]["bucket"]))
     (draft / "report.html").write_text(content, encoding="utf-8")
+    return [*made, Path("report.html")]
 
 
 def _stopwatch(analysis: Analysis) -> Callable[[str, Callable[[], Any]], Any]:
@@ -95,13 +115,25 @@ def _beside(folder: Path) -> Iterator[Path]:
 
 
 def _move(draft: Path, folder: Path) -> None:
-    """Into place: a new folder in one step, into an older one file by file without interruption."""
+    """Into place: a new folder in one step, into an older one name by name without interruption."""
     with _uninterrupted():
         if not folder.exists():
             draft.rename(folder)
             return
-        for name in FILES:
-            (draft / name).replace(folder / name)
+        filters = {path.name for place in (draft, folder) for path in place.glob(FILTERS)}
+        for name in (*FILES, *sorted(filters), CASES):
+            _swap(draft, folder, name)
+
+
+def _swap(draft: Path, folder: Path, name: str) -> None:
+    """Put the new file or folder where the old one was; the old folder of cases goes away with the draft."""
+    new, old = draft / name, folder / name
+    if old.is_dir() and not old.is_symlink():
+        old.rename(draft / f"{name}.old")
+    elif not new.is_file():
+        old.unlink(missing_ok=True)
+    if new.exists():
+        new.replace(old)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rearguard.model.address import format_address
+from rearguard.report.chronicle import chronicle
 from rearguard.report.escape import visible
 from rearguard.report.words import OUTCOMES
 
@@ -24,6 +25,7 @@ MOST_BARS = 72
 MOST_SERIES = 5  # interfaces with a colour of their own; the rest is "others"
 MOST_ROWS = 10
 LABEL = 40
+MARK_ROOM = 12  # so many numbers fit beside each other on a phone
 
 _BEGUN = """
 SELECT interface, (first - $start) // $bucket AS bucket, count(*) AS contacts
@@ -73,7 +75,7 @@ def chart_data(analysis: Analysis) -> dict[str, Any]:
 def _timeline(analysis: Analysis) -> dict[str, Any]:
     span = analysis.view.span
     if span is None:
-        return {"bucket": 0, "series": [], "rows": []}
+        return {"bucket": 0, "series": [], "rows": [], "marks": []}
     seconds = bucket_seconds(*span)
     bucket = seconds * 1_000_000_000
     start = span[0] - span[0] % bucket
@@ -103,7 +105,24 @@ def _timeline(analysis: Analysis) -> dict[str, Any]:
             }
             for (place, name), contacts in sorted(rows.items())
         ],
+        "marks": _marks(analysis, start, span[1]),
     }
+
+
+def _marks(analysis: Analysis, start: int, last: int) -> list[dict[str, Any]]:
+    """The numbers of events; those that would stand on each other share one mark (``2-5``)."""
+    room = (last - start) // MARK_ROOM
+    groups: list[tuple[int, list[int]]] = []
+    for number, event in enumerate(chronicle(analysis), start=1):
+        if groups and event.at - groups[-1][0] < room:
+            groups[-1][1].append(number)
+        else:
+            groups.append((event.at, [number]))
+    return [{"at": at // 1_000_000, "name": _numbers(numbers)} for at, numbers in groups]
+
+
+def _numbers(numbers: list[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
 
 
 def _distinct(counted: dict[tuple[str, int], int]) -> int:

@@ -6,13 +6,15 @@ turns it into a CSS class, so that the page chooses the real colour for light, d
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
 from rearguard.report.charts.palette import INK, LINE, OUTCOME_COLOURS, SERIES
 
 __all__ = ["WIDTHS", "specifications"]
+
+HEIGHT = 200  # of the timeline
 
 WIDTHS = {"wide": 880, "narrow": 330}
 """Width of the picture in CSS pixels for desks and for phones; each is drawn once."""
@@ -42,8 +44,8 @@ def _timeline(data: dict[str, Any], width: int) -> Any:
             tickCount=4 if width < 500 else 9, format=_clock(data), labelOverlap=True, labelSeparation=8
         ),
     )
-    return (
-        alt.Chart(alt.InlineData(values=rows), width=width, height=200)
+    bars = (
+        alt.Chart(alt.InlineData(values=rows))
         .mark_rect()
         .encode(
             x=x,
@@ -54,10 +56,22 @@ def _timeline(data: dict[str, Any], width: int) -> Any:
                 "name:N",
                 title=None,
                 scale=alt.Scale(domain=data["series"], range=list(SERIES[: len(data["series"])])),
-                legend=_legend(width),
+                legend=_legend(width, "bottom"),
             ),
         )
     )
+    return alt.layer(bars, *_marks(data["marks"])).properties(width=width, height=HEIGHT)
+
+
+def _marks(marks: list[dict[str, Any]]) -> list[Any]:
+    """Numbers above the plot, each with a line down to the time at which its events began."""
+    if not marks:
+        return []
+    events = alt.Chart(alt.InlineData(values=marks)).encode(x=alt.X("at:T"))
+    return [
+        events.mark_rule(color=INK, opacity=0.4).encode(y=alt.value(-4), y2=alt.value(HEIGHT)),
+        events.mark_text(color=INK, fontSize=12, font="sans-serif").encode(y=alt.value(-12), text="name:N"),
+    ]
 
 
 def _stacked(rows: list[dict[str, Any]], series: list[str], step: int) -> list[dict[str, Any]]:
@@ -119,9 +133,9 @@ def _whole(most: int, ticks: int = 4) -> alt.Axis:
     return alt.Axis(tickCount=min(most, ticks), format=",d", tickMinStep=1)
 
 
-def _legend(width: int) -> alt.Legend:
+def _legend(width: int, where: Literal["top", "bottom"] = "top") -> alt.Legend:
     return alt.Legend(
-        orient="top", columns=3 if width < 500 else 6, symbolType="square", labelLimit=width // 3
+        orient=where, columns=2 if width < 500 else 6, symbolType="square", labelLimit=width // 3
     )
 
 

@@ -1,0 +1,1 @@
+"""The filter of the border: compiled from the policy, judged packet by packet, rendered, replayed."""

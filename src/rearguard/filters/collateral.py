@@ -1,0 +1,178 @@
+"""What a plan drops, and what of it is collateral: judged on every record in the guarded boxes (rule C6).
+
+A guarded box holds more than attacks: replies to customers' own clients whose source port happens to be guarded,
+visitors of services that customers run themselves, controllers. What of that is dropped is counted here; what the
+input does not show is counted as unjudged, or said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rearguard.filters.verdicts import PLAN
+from rearguard.model.bits import SEEN_ACK, SEEN_DATA, SEEN_DATAGRAM, SEEN_SYN, SEEN_SYNACK
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["Collateral", "collateral_of", "notes_of", "unseen_replies"]
+
+
+_TOOK_PART = SEEN_SYN | SEEN_SYNACK | SEEN_ACK | SEEN_DATA | SEEN_DATAGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """What one plan drops, beside what it is for. Contacts, unless said otherwise."""
+
+    initiations: int = 0
+    contacts: int = 0
+    remotes: int = 0
+    devices: int = 0
+    authorised: int = 0
+    """Authorised initiations that would be dropped."""
+    at_home: int = 0
+    """Initiations of controllers that enter inside: not at this filter, and no permit if they were."""
+    services: int = 0
+    """Visitors of what may be customers' own services."""
+    replies: int = 0
+    """Contacts that are no initiation, with packets that would be dropped: above all replies to own clients."""
+    unasked: int = 0
+    """The same, but nobody asked for these packets: answers to what somebody else sent with a forged address."""
+    packets: int = 0
+    """Packets of services and replies that would be dropped."""
+    unjudged: int = 0
+    surveyors: int = 0
+    exceptions: int = 0
+    internal: int = 0
+    sampled: int = 0
+
+
+_COLLATERAL_SQL = f"""
+WITH hits AS (
+    SELECT
+        c.plan, j.*, CASE WHEN c.by_port THEN packets_c ELSE unacked END AS lost,
+        target AND NOT coalesce(authorised, false) AND initiations > 0 AND NOT guest AS meant,
+        target AND coalesce(authorised, false) AND initiations > 0 AS allowed,
+        authorised_by IN (FROM plan_home) AS at_home,
+        -- An address that never sends, or only refuses, had no part in what it was sent.
+        NOT target AND NOT dark AND (packets_s = 0 OR seen_s & {_TOOK_PART} <> 0) AS asked
+    FROM plan_contacts j
+    JOIN plan_cells c ON c.network = j.server_network AND c.six = j.six AND c.proto = j.proto AND c.port = j.port
+    WHERE j.direction IN ('inbound', 'internal') AND NOT j.untouchable AND NOT j.permitted
+),
+entering AS (SELECT * FROM hits WHERE direction = 'inbound'),
+crowds AS (
+    SELECT c.plan, sum(tries)::BIGINT AS initiations, sum(clients)::BIGINT AS contacts
+    FROM (SELECT *, NOT (server_hi = 0 AND server_lo >> 32 = 65535) AS six FROM crowd
+          WHERE direction = 'inbound' AND interface IS NOT NULL) k
+    JOIN plan_cells c ON c.network = k.network AND c.six = k.six AND c.proto = k.proto AND c.port = k.port
+    GROUP BY c.plan
+),
+counted AS (
+    SELECT
+        plan,
+        coalesce(sum(initiations) FILTER (meant), 0)::BIGINT AS initiations,
+        count(*) FILTER (meant) AS contacts,
+        count(DISTINCT (client_hi, client_lo)) FILTER (meant) AS remotes,
+        count(DISTINCT (server_hi, server_lo)) FILTER (meant) AS devices,
+        coalesce(sum(initiations) FILTER (allowed AND NOT coalesce(at_home, false)), 0)::BIGINT AS authorised,
+        coalesce(sum(initiations) FILTER (allowed AND at_home), 0)::BIGINT AS at_home,
+        count(*) FILTER (target AND guest AND NOT coalesce(authorised, false) AND lost > 0) AS services,
+        count(*) FILTER (asked AND lost > 0) AS replies,
+        count(*) FILTER (NOT target AND NOT asked AND lost > 0) AS unasked,
+        coalesce(sum(lost) FILTER (asked OR (target AND guest AND NOT coalesce(authorised, false))), 0)::BIGINT
+            AS packets,
+        count(*) FILTER (asked AND lost IS NULL) AS unjudged,
+        coalesce(sum(initiations) FILTER (meant AND surveyor IS NOT NULL), 0)::BIGINT AS surveyors,
+        coalesce(sum(initiations) FILTER (meant AND exception IS NOT NULL), 0)::BIGINT AS exceptions,
+        count(*) FILTER (sampling <> 1) AS sampled
+    FROM entering
+    GROUP BY plan
+),
+within AS (
+    SELECT plan, count(*) AS internal FROM hits WHERE direction = 'internal' AND initiations > 0 GROUP BY plan
+)
+SELECT
+    plan, coalesce(counted.initiations, 0) + coalesce(crowds.initiations, 0) AS initiations,
+    coalesce(counted.contacts, 0) + coalesce(crowds.contacts, 0) AS contacts,
+    coalesce(remotes, 0) + coalesce(crowds.contacts, 0) AS remotes,
+    counted.* EXCLUDE (plan, initiations, contacts, remotes), internal
+FROM (SELECT DISTINCT plan FROM plan_cells)
+LEFT JOIN counted USING (plan) LEFT JOIN crowds USING (plan) LEFT JOIN within USING (plan)
+"""
+
+_UNSEEN_SQL = """
+SELECT count(*)
+FROM judged j
+JOIN plan_cells c ON c.plan = $plan AND c.network = j.client_network AND c.proto = j.proto
+    AND c.six = NOT (j.client_hi = 0 AND j.client_lo >> 32 = 65535) AND c.port = j.proof_port_c
+WHERE j.direction = 'outbound' AND j.proto = 17 AND j.packets_s > 0
+"""
+"""Of two UDP ports that are both listed, a contact is kept for one: replies to the other are not in its box."""
+
+
+def collateral_of(con: duckdb.DuckDBPyConnection) -> dict[str, Collateral]:
+    """By plan; :func:`rearguard.filters.verdicts.laid_out` must hold."""
+    answer = con.execute(_COLLATERAL_SQL)
+    names = [column[0] for column in answer.description]
+    found: dict[str, Collateral] = {}
+    for row in answer.fetchall():
+        plan, *counts = row
+        found[plan] = Collateral(**{name: count or 0 for name, count in zip(names[1:], counts, strict=True)})
+    return found
+
+
+def unseen_replies(con: duckdb.DuckDBPyConnection) -> int:
+    """Conversations whose replies the policy's filter would drop and that are in no guarded box."""
+    row = con.execute(_UNSEEN_SQL, {"plan": PLAN}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def notes_of(counts: Collateral, unseen: int) -> Iterator[str]:
+    """What a reader must know to believe the figures."""
+    if counts.authorised:
+        yield (
+            f"{counts.authorised:,} authorised initiations would be dropped: give their controllers the edge where "
+            "they enter"
+        )
+    if counts.at_home:
+        yield (
+            f"{counts.at_home:,} initiations come from controllers that enter inside, so this filter never sees"
+            " them. Were they to come in from outside, they would be dropped: then give enters_at"
+        )
+    if counts.surveyors:
+        yield (
+            f"{counts.surveyors:,} of the dropped initiations are by known surveyors: without them their reports"
+            " say nothing about these devices any more (rule B3)"
+        )
+    if counts.exceptions:
+        yield (
+            f"{counts.exceptions:,} of the dropped initiations are covered by an exception, which is never a permit"
+        )
+    if counts.internal:
+        yield (
+            f"{counts.internal:,} contacts between own addresses lie in the guarded boxes. Where such packets come"
+            " in from outside their source is forged, and the filter drops them; the records do not tell"
+        )
+    if counts.unasked:
+        yield (
+            f"{counts.unasked:,} more contacts in the guarded boxes are packets that nobody here asked for;"
+            " dropping them hits no one"
+        )
+    if counts.unjudged:
+        yield (
+            f"{counts.unjudged:,} contacts in the guarded boxes could not be judged: their source tells no TCP"
+            " flags"
+        )
+    if unseen:
+        yield (
+            f"{unseen:,} UDP conversations of own clients used a guarded port as their own: their replies are"
+            " collateral, and at least these are not in the count"
+        )
+    if counts.sampled:
+        yield "the input is sampled: counts are what was seen, not scaled"
+    yield "fragments that show no ports are in no contact: what the filter does to them is not counted here"

@@ -1,0 +1,1 @@
+"""Filters as text, one module a platform; each says what the model says, or refuses."""

@@ -1,0 +1,144 @@
+"""What a drop would have done, for each interface that is attacked and not dropped: to look before one decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rearguard.filters.guarded import FIRST_SHARED, Cell, guard
+from rearguard.filters.verdicts import DROPPED
+from rearguard.policy import Drop
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from rearguard.catalogue import Catalogue
+    from rearguard.filters.collateral import Collateral
+    from rearguard.policy import Policy
+
+__all__ = ["WhatIf", "attacked", "plans", "what_ifs"]
+
+_ATTACKED_SQL = """
+SELECT DISTINCT interface FROM judged
+WHERE direction = 'inbound' AND target AND NOT coalesce(authorised, false) AND interface IS NOT NULL
+    AND listener = 'device'
+UNION
+SELECT DISTINCT interface FROM crowd WHERE direction = 'inbound' AND interface IS NOT NULL
+ORDER BY interface
+"""
+
+_OPEN_SQL = f"""
+SELECT interface, sum(initiations)::BIGINT AS initiations
+FROM plan_fates
+WHERE direction = 'inbound' AND interface IS NOT NULL AND NOT guest AND fate <> '{DROPPED}'
+GROUP BY interface
+ORDER BY initiations DESC, interface
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The effect of one more drop, toward all networks, on the ports of one interface."""
+
+    interface: str
+    initiations_dropped: int
+    remotes: int
+    devices: int
+    authorised_dropped: int
+    collateral_dropped: int
+    """Contacts."""
+    needs_consent: bool
+    """Some of its ports are UDP ports from 1024 up: the policy must say ``accept_collateral`` (rule C1)."""
+    text: str
+    breaks: str
+    """What the catalogue says of such a drop."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``findings.json`` has it, under ``filter.what_ifs``."""
+        return {
+            "interface": self.interface,
+            "initiations_dropped": self.initiations_dropped,
+            "remotes": self.remotes,
+            "devices": self.devices,
+            "authorised_dropped": self.authorised_dropped,
+            "collateral_dropped": self.collateral_dropped,
+            "needs_consent": self.needs_consent,
+            "text": self.text,
+            "breaks": self.breaks,
+        }
+
+
+def attacked(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The interfaces that strangers tried from outside."""
+    return tuple(name for (name,) in con.execute(_ATTACKED_SQL).fetchall())
+
+
+def plans(policy: Policy, catalogue: Catalogue, interfaces: Iterable[str]) -> dict[str, tuple[Cell, ...]]:
+    """For each interface what its drop would guard, UDP included; nothing where nothing can be guarded."""
+    found = {}
+    for interface in interfaces:
+        drop = Drop.model_construct(
+            interfaces=frozenset({interface}),
+            toward=policy.network_names,
+            mode="new-only",
+            accept_collateral=True,
+            basis="what if",
+            review_by=date.max,
+        )
+        if cells := guard(policy, catalogue, [drop]).cells:
+            found[interface] = cells
+    return found
+
+
+def what_ifs(
+    con: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    cells: Mapping[str, tuple[Cell, ...]],
+    counts: Mapping[str, Collateral],
+) -> tuple[WhatIf, ...]:
+    """Those whose interface still lets initiations in, the most dropped first."""
+    still_open = [name for name, _ in con.execute(_OPEN_SQL).fetchall()]
+    found = [
+        _what_if(name, cells[name], counts[name], catalogue.get(name).collateral)
+        for name in still_open
+        if name in cells and counts[name].initiations
+    ]
+    return tuple(sorted(found, key=lambda item: (-item.initiations_dropped, item.interface)))
+
+
+def _what_if(name: str, cells: tuple[Cell, ...], counts: Collateral, breaks: str) -> WhatIf:
+    consent = any(cell.port.transport == "udp" and cell.port.number >= FIRST_SHARED for cell in cells)
+    cut = counts.services + counts.replies
+    text = (
+        f"Dropping {name} would have stopped {_many(counts.initiations, 'initiation')} by"
+        f" {_many(counts.remotes, 'stranger')} toward {_many(counts.devices, 'device')}"
+    )
+    text += f" and cut {_many(counts.authorised, 'authorised initiation')}" if counts.authorised else ""
+    text += (
+        f"; {_many(cut, 'contact')} of customers' own would have been hit"
+        if cut
+        else "; nothing else was hit"
+    )
+    text += ". It needs accept_collateral" if consent else ""
+    text += (
+        f". {_many(counts.at_home, 'initiation')} of controllers that enter inside would not be affected"
+        if counts.at_home
+        else ""
+    )
+    return WhatIf(
+        name,
+        counts.initiations,
+        counts.remotes,
+        counts.devices,
+        counts.authorised,
+        cut,
+        consent,
+        f"{text}.",
+        breaks,
+    )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

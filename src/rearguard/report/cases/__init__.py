@@ -1,0 +1,30 @@
+"""Cases for the abuse desk: who is concerned, what happened, what to tell the customer, and the proof.
+
+``write_cases(analysis, folder)`` writes the files, ``build_cases(analysis)`` gives the values.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rearguard.report.analysis import Analysis
+    from rearguard.report.cases.case import Cases
+
+__all__ = ["build_cases", "write_cases"]
+
+
+def build_cases(analysis: Analysis) -> Cases:
+    """All cases of an analysis, the worst first; see :mod:`rearguard.report.cases.build`."""
+    from rearguard.report.cases import build
+
+    return build.build_cases(analysis)
+
+
+def write_cases(analysis: Analysis, folder: Path) -> list[Path]:
+    """Write the files of ``cases/``; see :mod:`rearguard.report.cases.write`."""
+    from rearguard.report.cases import write
+
+    return write.write_cases(analysis, folder)
