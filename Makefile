@@ -45,6 +45,7 @@ fuzz: setup
 docs: setup
 	$(BIN)/python -m rearguard.catalogue.page docs/catalogue.md
 	$(BIN)/python -m rearguard.policy.document docs/policy.md
+	$(BIN)/python -m rearguard.catalogue.attacks_page docs/dialogues.md
 
 lab: tools
 	bash lab/record.sh lab

@@ -12,18 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.generate import CONTROLLER_PREFIX, OWN_PREFIXES
 from rearguard.catalogue import load
 from rearguard.contacts import reading, reducer
-from rearguard.contacts.guarding import build_guard
-from rearguard.contacts.spill import PartitionedSpill
+from rearguard.contacts.guarding import build_guard, controllers_guard
+from rearguard.contacts.spill import PartitionedSpill, Spill
+from rearguard.dialogue import collector
 from rearguard.policy import policy_from_flags
+from rearguard.report.listening import Listening
 from rearguard.sources import source
 from rearguard.sources.pcap import Pcap
 from rearguard.sources.window import Window
 
 __all__ = ["main"]
 
-NETWORKS = ("10.64.0.0/14", "2001:db8:c::/48")
+ALL = "one worker in all"
 WATCHED: tuple[tuple[Any, str], ...] = (
     (Window, "_read"),
     (Pcap, "walk"),
@@ -34,6 +37,10 @@ WATCHED: tuple[tuple[Any, str], ...] = (
     (reducer, "find_cells"),
     (reducer, "count_cells"),
     (reducer, "note_hosts"),
+    (reducer, "note_initiations"),
+    (collector, "pick"),
+    (collector, "collect"),
+    (Spill, "add"),
     (PartitionedSpill, "add"),
 )
 
@@ -57,17 +64,22 @@ def main() -> None:
     parser.add_argument("capture")
     capture = parser.parse_args().capture
     catalogue = load()
-    guard = build_guard(policy_from_flags(NETWORKS, (), (), None, catalogue), catalogue)
+    policy = policy_from_flags(OWN_PREFIXES, (CONTROLLER_PREFIX,), (), None, catalogue)
+    guard = build_guard(policy, catalogue)
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        reading.read([capture], guard, Path(folder), workers=1).partials.close()
+        listening = Listening(guard, controllers_guard(policy), Path(folder))
+        reading.read([capture], guard, Path(folder), workers=1, listen=listening.begin).partials.close()
         for owner, name in WATCHED:
-            setattr(owner, name, watched(getattr(owner, name), name, seconds))
-        done = reading.read([capture], guard, Path(folder), workers=1)
+            setattr(owner, name, watched(getattr(owner, name), f"{owner.__name__}.{name}", seconds))
+        reading._do = watched(reading._do, ALL, seconds)
+        done = reading.read([capture], guard, Path(folder), workers=1, listen=listening.begin)
         done.partials.close()
+        listening.close()
     records = max(1, done.sources[0].records)
-    for _, name in WATCHED:
-        print(f"{name:<16} {seconds.get(name, 0.0) / records * 1e9:7.0f} ns a record")
+    seconds["what no kernel claims"] = 2 * seconds[ALL] - sum(seconds.values())
+    for name, spent in seconds.items():
+        print(f"{name.removeprefix('rearguard.'):<40} {spent / records * 1e9:7.1f} ns a record")
 
 
 if __name__ == "__main__":

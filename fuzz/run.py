@@ -19,8 +19,8 @@ MEMORY = 1024
 """MiB; more is a finding."""
 SLOWEST = 10
 """Seconds for one input; more is a finding."""
-NAMES = ("capture", "packet", "compressed")
-INSTRUMENTED = ("rearguard.sources", "rearguard.model")
+NAMES = ("capture", "packet", "compressed", "dialogue")
+INSTRUMENTED = ("rearguard.sources", "rearguard.model", "rearguard.dialogue")
 
 
 def one(name: str, seconds: int, folder: Path) -> None:

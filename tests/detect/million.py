@@ -12,7 +12,7 @@ import duckdb
 
 from detect.build import SECOND, START, contact, policy, view
 from rearguard.catalogue.catalogue import load
-from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, SourceInfo, View
+from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, INITIATIONS_SQL, SourceInfo, View
 from rearguard.detect import run
 
 ROWS = 1_000_000
@@ -54,6 +54,7 @@ def million(file: Path) -> View:
     con.execute(f"CREATE VIEW judged AS SELECT * FROM read_parquet('{file}')")
     con.execute(CENSUS_SQL)
     con.execute(CROWD_SQL)
+    con.execute(INITIATIONS_SQL)
     source = SourceInfo("made.pcap", "pcap", ROWS, 0, {}, START, START + 86400 * SECOND)
     return View(con, (source,), ("made",))
 

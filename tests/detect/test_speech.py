@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -269,7 +270,7 @@ def test_a_console_that_takes_passwords_in_clear_is_told_by_device() -> None:
     assert (first.subject.address, first.subject.role, first.interface) == (DEVICE, "device", "telnet")
     assert (first.direction, first.contacts, first.peers.count, first.severity) == ("inbound", 2, 2, "medium")
     assert first.details["shown"] == ["root:*****"]
-    assert (first.details["strangers"], first.details["own_controllers"]) == (2, 0)
+    assert (first.details["scope"], first.details["devices"]) == ("device", 1)
     assert [one.note for one in first.evidence] == ["console login in clear"] * 2
     assert second.subject.address == "198.51.100.21"
 
@@ -288,18 +289,30 @@ def test_severity_of_what_could_be_read(more: dict[str, Any], severity: str) -> 
     assert found.severity == severity
 
 
-def test_the_operators_own_controller_in_clear_is_told_and_not_accused() -> None:
-    [found] = clear(login(client="192.0.2.9"), given=policy(**CONTROLLER))
-    assert (found.subject.address, found.labels) == (DEVICE, ("own-controller",))
-    assert "1 controller of the policy" in found.reason
+def test_what_own_controllers_say_in_clear_is_one_finding_for_the_network() -> None:
+    told = [login(client="192.0.2.9", server=f"198.51.100.{n}", at=n) for n in range(20, 50)]
+    [found] = clear(*told, given=policy(**CONTROLLER))
+    assert (found.subject.address, found.labels) == ("customers", ("own-controller",))
+    assert (found.details["scope"], found.details["devices"], found.contacts) == ("network", 30, 30)
+    assert found.peers.sample == ("192.0.2.9",)
+    assert found.reason.endswith("in sessions with 1 controller.")
 
 
-def test_credentials_that_a_controller_sets_in_clear_are_told_of_the_device() -> None:
+def test_credentials_that_a_controller_sets_in_clear_are_told() -> None:
     told = session("2 PERIODIC", server="192.0.2.20", secrets=(secret("cwmp-credentials", "Password=*****"),))
     [found] = clear(told, given=policy(**CONTROLLER))
-    assert (found.subject.address, found.interface, found.direction) == (DEVICE, "cwmp-acs", "outbound")
-    assert (found.severity, found.labels) == ("high", ("own-controller",))
-    assert found.peers.sample == ("192.0.2.20",)
+    assert (found.subject.address, found.interface, found.direction) == ("customers", "cwmp-acs", "outbound")
+    assert (found.severity, found.details["devices_sample"]) == ("high", [DEVICE])
+    [foreign] = clear(replace(told, server_lo=told.server_lo + 1), given=policy(**CONTROLLER))
+    assert (foreign.subject.address, foreign.severity, foreign.labels) == (DEVICE, "high", ())
+
+
+def test_an_snmp_community_that_is_answered_was_taken() -> None:
+    community = (secret("snmp-community", "p*****"),)
+    [found] = clear(
+        login(port=161, proto="udp", login="", identity="snmp", answer="reply", secrets=community)
+    )
+    assert (found.interface, found.severity) == ("snmp", "high")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +365,9 @@ def test_an_authorised_controller_is_a_subject_of_nothing() -> None:
         exchange(DEVICE, "192.0.2.20", 7547, speaks="tls", answer="reply"),
     ]
     found = result(*told, contacts=rows, given=policy(**CONTROLLER))
-    assert {one.subject.address for one in found.findings} <= {DEVICE}
+    assert [(one.kind, one.subject.address) for one in found.findings] == [
+        ("cleartext-management", "customers")  # the operator's own way, no accusation of the controller
+    ]
 
 
 def test_a_peer_to_peer_client_and_a_tester_inside_are_neither_attackers_nor_fallen() -> None:

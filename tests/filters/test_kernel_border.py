@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 
 import pytest
+from tests.filters import flood as flooding
 from tests.filters.build import DUE, compiled, packet, tcp, udp
 from tests.filters.net import Border, Wire
-from tests.filters.wire import frame, number_of
+from tests.filters.wire import Plain, frame, number_of
 
 from rearguard.filters.render.nftables import render
 
@@ -182,19 +181,9 @@ def test_forged_own_sources_do_not_come_in(hosts: Border) -> None:
     honest = [packet("198.51.100.7", "198.51.100.20", 1), packet("192.0.2.130", "198.51.100.20", 17, 53)]
     with filtered(hosts, "west"), Wire(hosts, "outside") as wire:
         for number, each in enumerate([*forged, *honest], 1):
-            wire.send(frame(each, number, NoChance()))
+            wire.send(frame(each, number, Plain()))
         arrived = {number for _, number in map(number_of, wire.receive())}
     assert arrived & {1, 2, 3, 4, 5, 6} == {5, 6}, "ICMP is untouched, and so are strangers elsewhere"
-
-
-class NoChance:
-    """Always the first choice: the plainest way to write a packet."""
-
-    def choice(self, options: tuple[object, ...]) -> object:
-        return options[0]
-
-    def random(self) -> float:
-        return 1.0
 
 
 def test_the_file_cannot_be_loaded_before_the_outside_is_named(hosts: Border) -> None:
@@ -216,7 +205,7 @@ def test_loading_twice_changes_nothing_and_keeps_the_counters(hosts: Border) -> 
     with filtered(hosts, "west"):
         once = hosts.nft("-s", "list", "table", "inet", "rearguard").stdout
         with Wire(hosts, "outside") as wire:
-            wire.send(frame(tcp("192.0.2.130", "198.51.100.20"), 1, NoChance()))
+            wire.send(frame(tcp("192.0.2.130", "198.51.100.20"), 1, Plain()))
             list(wire.receive(0.1))
         assert hosts.counters()["drop0_tcp_new_v4"] == 1
         hosts.load(text)
@@ -240,39 +229,12 @@ def test_removing_the_table_leaves_nothing(hosts: Border) -> None:
 
 def test_no_packet_leaks_while_the_filter_is_replaced(hosts: Border) -> None:
     """Strangers' SYNs in a flood; the ruleset is loaded anew again and again."""
-    text = render(compiled(POLICY, "west"), made=MADE)
-    stop = threading.Event()
-    sent = 0
-    with filtered(hosts, "west"), Wire(hosts, "outside") as wire:
-        frames = [
-            wire.ethernet(frame(tcp(STRANGER[family], DEVICE[family]), 1, NoChance())) for family in FAMILIES
-        ]
-
-        def flood() -> None:
-            nonlocal sent
-            while not stop.is_set():
-                for _ in range(64):
-                    for data in frames:
-                        wire.out.send(data)
-                        sent += 1
-
-        sender = threading.Thread(target=flood)
-        sender.start()
-        try:
-            until = time.monotonic() + 4
-            reloads = 0
-            while time.monotonic() < until:
-                hosts.load(text)
-                reloads += 1
-        finally:
-            stop.set()
-            sender.join()
-        leaked = sum(number_of(data)[1] == 1 for data in wire.receive())
-        counters = hosts.counters()
-    assert counters["drop0_tcp_new_v4"] + counters["drop0_tcp_new_v6"] == sent
-    assert leaked == 0
-    assert reloads >= 10
-    assert sent > 10_000
+    with filtered(hosts, "border", flooding.POLICY):
+        found = flooding.flood(hosts, render(compiled(flooding.POLICY, "border"), made=MADE), seconds=4)
+    assert found.leaked == 0
+    assert found.counted == found.sent, "counters go on"
+    assert found.reloads >= 10
+    assert found.sent > 10_000
 
 
 @pytest.mark.parametrize(

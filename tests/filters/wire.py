@@ -5,12 +5,23 @@ from __future__ import annotations
 
 import random
 import struct
+from typing import Any
 
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Packet, Piece
 from rearguard.model.bits import TCP, UDP
 
 HOP_BY_HOP, ROUTING, FRAGMENT, OPTIONS = 0, 43, 44, 60
 MORE = 1
+
+
+class Plain(random.Random):
+    """No chance: the first choice always, which is the plainest way to write a packet."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[0]
+
+    def random(self) -> float:
+        return 1.0
 
 
 def frame(packet: Packet, number: int, chance: random.Random) -> bytes:

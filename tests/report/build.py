@@ -10,7 +10,15 @@ import duckdb
 from tests.report.spoken import border, edge, exchange, not_stoppable, proof, replay, what_if
 
 from rearguard.catalogue import Catalogue
-from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, JUDGED_SQL, RECORD_BITS, SourceInfo, View
+from rearguard.contacts.view import (
+    CENSUS_SQL,
+    CROWD_SQL,
+    INITIATIONS_SQL,
+    JUDGED_SQL,
+    RECORD_BITS,
+    SourceInfo,
+    View,
+)
 from rearguard.dialogue.exchange import Exchange, Hit, Inform, Secret
 from rearguard.model.address import halves
 from rearguard.model.finding import Evidence, Finding, Kind, Peers, Severity, Subject
@@ -60,6 +68,7 @@ def view(rows: list[Row], sources: tuple[SourceInfo, ...] | None = None) -> View
     con.execute(JUDGED_SQL)
     con.execute(CENSUS_SQL)
     con.execute(CROWD_SQL)
+    con.execute(INITIATIONS_SQL)
     for row in rows:
         values = _judged(row)
         marks = ", ".join("?" for _ in values)

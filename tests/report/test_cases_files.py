@@ -192,6 +192,20 @@ def test_a_concern_without_a_record_still_makes_an_event() -> None:
     assert event["source.ip"] == DEVICE
 
 
+def test_what_a_device_did_is_shown_by_what_it_sent() -> None:
+    """The attack that felled it is proof of the link, but not a record of what the device does."""
+    attack = evidence(1, src="203.0.113.66", sport=99, dst=DEVICE, dport=7547, note="attack")
+    loader = evidence(3, src=DEVICE, sport=40001, dst="203.0.113.80", dport=80)
+    fell = finding(Kind.COMPROMISED_DEVICE, DEVICE, evidence=(attack, loader, evidence(2, **OUTWARD)))
+    [line] = lines_of(desk([fell]))
+    assert (line["record"], line["device_port"], line["other_address"]) == ("2", "40000", REMOTE)
+    event, _ = events_of(desk([fell]))
+    assert (event["source.port"], event["destination.ip"], event["destination.port"]) == (40000, REMOTE, 7547)
+    [made] = reports_of(fell)
+    assert made["source_port"] == 40000
+    assert "203.0.113.66" in base64.b64decode(made["evidence"][0]["payload"]).decode()
+
+
 EXPECTED = {
     "198.51.100.20": ("vulnerability", "open_service"),
     "198.51.100.30": ("infrastructure", "botnet"),

@@ -209,7 +209,7 @@ def test_ports_that_nobody_watches_come_with_the_lines_for_the_policy(load: Load
     )
     [note] = table.notes(policy(), load_catalogue())
     assert "network customers" in note
-    assert "tcp/7999 (3 devices), tcp/51005 (1 devices)" in note
+    assert "tcp/7999 (3 devices), tcp/51005 (1 device)" in note
     assert note.endswith("under networks.customers: ports: {cwmp-cr: [tcp/7999, tcp/51005]}")
 
 

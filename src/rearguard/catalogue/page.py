@@ -7,7 +7,7 @@ says, by its exit code, whether the page is current.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rearguard.catalogue.catalogue import Catalogue, load
@@ -15,12 +15,17 @@ from rearguard.catalogue.fields import ENTRY, Field
 from rearguard.catalogue.model import Interface
 from rearguard.model.errors import InputError, Place
 
-__all__ = ["main", "refresh"]
+__all__ = ["filled", "keys", "main", "refresh", "renewed", "row"]
 
 
 def refresh(text: str, catalogue: Catalogue) -> str:
     """The page, made anew between its markers; raises :class:`InputError` when one is lost."""
-    for name, table in (("keys", _keys(ENTRY)), ("interfaces", _interfaces(catalogue))):
+    return filled(text, {"keys": keys(ENTRY), "interfaces": _interfaces(catalogue)})
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
+    """A page with tables between the markers of their names; raises :class:`InputError` when one is lost."""
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         head, found_begin, rest = text.partition(begin)
         _, found_end, tail = rest.partition(end)
@@ -36,26 +41,32 @@ def refresh(text: str, catalogue: Catalogue) -> str:
 
 def main(arguments: list[str]) -> int:
     """Renew or check the page named; 0 when it is current afterwards, 1 when a check finds it stale."""
+    return renewed(arguments, lambda text: refresh(text, load()), "rearguard.catalogue.page")
+
+
+def renewed(arguments: list[str], make: Callable[[str], str], module: str) -> int:
+    """What a page's module does when it is run: ``[--check] PAGE ...``; ``make`` gives the new text."""
     check = "--check" in arguments
     for name in (argument for argument in arguments if argument != "--check"):
         page = Path(name)
         old = page.read_text(encoding="utf-8")
-        new = refresh(old, load())
+        new = make(old)
         if check and new != old:
-            sys.stderr.write(f"{name} is stale: python -m rearguard.catalogue.page {name}\n")
+            sys.stderr.write(f"{name} is stale: python -m {module} {name}\n")
             return 1
         if new != old:
             page.write_text(new, encoding="utf-8")
     return 0
 
 
-def _keys(fields: Mapping[str, Field], prefix: str = "") -> str:
+def keys(fields: Mapping[str, Field], prefix: str = "") -> str:
+    """The table of the keys of an entry."""
     rows = [] if prefix else ["| key | value | meaning |", "|---|---|---|"]
     for key, field in fields.items():
         needed = "" if field.required else " (may be left out)"
-        rows.append(_row(f"`{prefix}{key}`", _value(field), f"{field.meaning}{needed}"))
+        rows.append(row(f"`{prefix}{key}`", _value(field), f"{field.meaning}{needed}"))
         if field.row is not None:
-            rows.append(_keys(field.row, f"{prefix}{key}[]."))
+            rows.append(keys(field.row, f"{prefix}{key}[]."))
     return "\n".join(rows)
 
 
@@ -74,7 +85,7 @@ def _interfaces(catalogue: Catalogue) -> str:
         "|---|---|---|---|---|---|",
     ]
     rows += [
-        _row(
+        row(
             f"`{each.id}` {each.title}",
             ", ".join(f"{port} (opt-in)" if port.opt_in else str(port) for port in each.ports),
             str(each.listener),
@@ -96,7 +107,8 @@ def _marks(interface: Interface) -> Iterable[str]:
         yield "shared port"
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """One row of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -3,8 +3,8 @@
 Only on networks that are ``managed: operator``, and grouped by server, for a campaign moves many devices to one.
 
 * *certain*: a CWMP Inform in clear, on any port, to a server that is no ``sessions_at`` of a controller that
-  manages ``cwmp``. ``0 BOOTSTRAP`` is the alarm: by TR-069 (3.7.1.5) a device sends it to a server that it has
-  never spoken to, so its controller's address was changed, or it was reset.
+  manages ``cwmp``. ``0 BOOTSTRAP`` is the alarm: by TR-069 (section 3.7.1.5) a device sends it to a server that
+  it has never spoken to, so its controller's address was changed, or it was reset.
 * *possible*: a TLS session to such a server on the port that IANA gives to CWMP. What is inside cannot be read; a
   customer may run anything there.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rearguard.catalogue import Catalogue
 from rearguard.catalogue.attacks import Attack, Attacks
@@ -31,6 +32,7 @@ RAW = 1024
 TEXT = 2048
 DATAGRAMS = 64
 
+_HTTP = re.compile(rb" HTTP/1\.[01]\r?\n|\nsoapaction:|\nhost:|envelope>", re.IGNORECASE)
 _NO_TEXT = re.compile(rb"[\x01-\x06\x0e-\x1a\x80-\xf0]")
 _ADB_SHELLS = (b"shell:", b"shell,", b"exec:", b"root:", b"tcpip:", b"sync:")
 
@@ -118,10 +120,11 @@ def _by_port(dialogue: Dialogue, catalogue: Catalogue) -> str:
     """What a text is that begins in the middle, or whose listener was not heard."""
     if dialogue.proto != TCP:
         return ""
-    said = _start(dialogue.client)[:TEXT]
-    if b" HTTP/1." in said or b"soapaction:" in said.lower():
+    said, answered = _start(dialogue.client)[:TEXT], _start(dialogue.server)[:TEXT]
+    torn = not dialogue.complete or bool(dialogue.client.islands)
+    if torn and (not answered or b"HTTP/1." in answered) and _HTTP.search(said):
         return "http"
-    text = said or _start(dialogue.server)[:TEXT]
+    text = said or answered
     console = any(each.id == "telnet" for each in catalogue.listening("tcp", dialogue.port))
     return "telnet" if console and text and _NO_TEXT.search(text) is None else ""
 
@@ -146,7 +149,7 @@ def _snmp(dialogue: Dialogue, identity: str | None, matching: Matching) -> Heard
     said = dialogue.client.data
     starts = [origin.offset for origin in dialogue.client.origins[:DATAGRAMS]]
     found: dict[bytes, int] = {}
-    for start, end in zip(starts, [*starts[1:], len(said)], strict=True):
+    for start, end in pairwise([*starts, len(said)]):
         named = snmp.community(said[start:end])
         if named:
             found.setdefault(named[0], start + named[1])

@@ -11,7 +11,7 @@ would read, never to refuse, and never to look behind what is there:
 * a body is as long as ``Content-Length`` says, or chunked; without either, or where the length is too short
   and no further message follows, it goes on to the next request line or to the end;
 * what is no message is skipped up to the next one, as after a gap. Headers without a request line, because
-  the gap took it, are a request without method.
+  the gap took it, are a request without method; so is the rest of an envelope.
 
 Bounded: 32 messages, 100 headers each (RFC 9112 5.4 leaves the limits to the recipient), and the streams
 themselves hold at most a head. Every step moves forward, so time is linear in the bytes.
@@ -112,8 +112,10 @@ def requests(text: bytes) -> list[Request]:
         if not (text.startswith(METHODS, at) or _REQUEST_LINE.match(text, at)):
             onward = _next_request(text, at)
             headless = _HEADLESS.search(text, at, onward)
-            at = onward
-            if headless:
+            start, at = at, onward
+            if headless is None and b"Envelope>" in text[start:onward]:
+                found.append(Request(start, b"", b"", start, (), text[start:onward], ((0, start),)))
+            elif headless:
                 begin = headless.start()
                 head = _Head.read(text, begin, begin)
                 body, places, at = _request_body(text, head)

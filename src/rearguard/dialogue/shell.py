@@ -17,7 +17,7 @@ import ipaddress
 import re
 from itertools import islice
 
-__all__ = ["command", "hosts", "injection"]
+__all__ = ["command", "host_of", "hosts", "injection"]
 
 NAMED = 16
 """The most hosts or URLs of one text."""
@@ -87,12 +87,12 @@ def hosts(text: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     urls: dict[str, None] = {}
     named: dict[str, None] = {}
     for match in islice(_URL.finditer(text), CONSIDERED):
-        host = _host(match[1])
+        host = host_of(match[1])
         if host:
             named[host] = None
             urls[match[0].decode("latin-1")] = None
     for match in islice(_FETCH.finditer(text), CONSIDERED):
-        host = _host(_positional(match[1], match[2].split()))
+        host = host_of(_positional(match[1], match[2].split()))
         if host:
             named[host] = None
     return tuple(named)[:NAMED], tuple(urls)[:NAMED]
@@ -114,7 +114,7 @@ def _positional(program: bytes, arguments: list[bytes]) -> bytes:
     return b""
 
 
-def _host(text: bytes) -> str:
+def host_of(text: bytes) -> str:
     """The host of ``user@host:port/path``; empty when it is no address and no name with a dot."""
     place = re.split(rb"[/?#$]", text, maxsplit=1)[0].rpartition(b"@")[2].lower()
     if place.startswith(b"["):

@@ -103,7 +103,8 @@ def message(body: bytes, soapaction: bytes = b"") -> Message | None:
     inside = _BODY.search(body)
     action = _element(body, inside.end()) if inside else None
     if action is None:
-        return Message(fragment, named, body, 0) if fragment else None
+        torn = b"Envelope>" in body  # its beginning was not seen
+        return Message(fragment, named, body, 0) if fragment or torn else None
     prefix = action[2] or b""
     service = named
     for declared in _NAMESPACE.finditer(body, 0, action.end()):

@@ -126,7 +126,8 @@ def read(client: Stream, client_text: bytes, server: Stream, server_text: bytes)
     commands: list[Line] = []
     user: Line | None = None
     for number, line in enumerate(lines):
-        kind = _kind(said.text[: heard[number]], user, begun=bool(logins or commands))
+        fresh = not number or heard[number] > heard[number - 1]  # a prompt is answered once
+        kind = _kind(said.text[: heard[number]] if fresh else b"", user, begun=bool(logins or commands))
         if kind == "command":
             commands.append(line)
         elif kind == "user":

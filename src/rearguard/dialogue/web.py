@@ -15,10 +15,11 @@ from rearguard.dialogue.exchange import Hit, Inform, Proof, Secret
 from rearguard.dialogue.fold import Dialogue
 from rearguard.dialogue.http import Request, Response, basic, challenge, requests, responses
 from rearguard.dialogue.match import Matching, hits
+from rearguard.dialogue.shell import host_of
 from rearguard.dialogue.spoken import Heard
 from rearguard.dialogue.text import MASK, proof, sewn, shown
 from rearguard.dialogue.web_identity import identity
-from rearguard.dialogue.web_request import WebRequest, host_of
+from rearguard.dialogue.web_request import WebRequest
 
 __all__ = ["hear_web"]
 
@@ -66,7 +67,7 @@ def hear_web(dialogue: Dialogue, matching: Matching) -> Heard:
         found += told
         login = _login(request, answer, login)
         secrets += _secrets(web, prove)
-        for host in (host_of(request.value(b"host")), _absolute(request)):
+        for host in (host_of(request.value(b"host").strip()), _absolute(request)):
             if host:
                 fetch[host] = None
         message = web.message
@@ -125,8 +126,10 @@ def _message(response: Response) -> soap.Message | None:
 
 
 def _login(request: Request, answer: Response | None, before: str) -> str:
-    """Credentials were sent, and whether they were taken: any answer but a refusal to a request with them."""
-    if not request.value(b"authorization"):
+    """Credentials were sent (RFC 7617, RFC 7616), and whether they were taken: any answer to a request with them
+    that is no refusal.
+    """
+    if not request.value(b"authorization").lower().startswith((b"basic ", b"digest ")):
         return before
     if answer is not None and 200 <= answer.status < 400:
         return "succeeded"

@@ -10,7 +10,7 @@ from rearguard.dialogue import soap
 from rearguard.dialogue.http import Request, basic
 from rearguard.dialogue.spoken import Value
 
-__all__ = ["WebRequest", "host_of"]
+__all__ = ["WebRequest"]
 
 FIELDS = 256
 
@@ -129,16 +129,6 @@ class WebRequest:
             for leaf in message.leaves:
                 if _is(name, leaf.name.lower()):
                     yield Value(leaf.name, leaf.value, self.request.place(leaf.at))
-
-
-def host_of(text: bytes) -> str:
-    """The host of ``host:port`` or ``[address]:port``, lower case, without what no host contains."""
-    text = text.strip().rpartition(b"@")[2].lower()[:255]
-    host = text[1:].partition(b"]")[0] if text.startswith(b"[") else text.partition(b":")[0]
-    return host.decode("latin-1") if host and not _ODD.search(host) else ""
-
-
-_ODD = re.compile(rb"[^a-z0-9._:%-]")
 
 
 def _is(wanted: bytes, name: bytes) -> bool:

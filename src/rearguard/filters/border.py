@@ -98,10 +98,7 @@ class Border:
                 for item in self.left
             ],
             "replay": self.replay.to_json() if self.replay else None,
-            "not_stoppable": [
-                {"reason": item.reason, "contacts": item.contacts, "what_can": item.what_can}
-                for item in self.not_stoppable
-            ],
+            "not_stoppable": [item.to_json() for item in self.not_stoppable],
             "what_ifs": [item.to_json() for item in self.what_ifs],
         }
 
@@ -114,10 +111,10 @@ def border(
     ``made`` is the date that the files carry; today (UTC) when it is not given. The view is left as it was.
     """
     guarded = guard(policy, catalogue)
-    cells = plans(policy, catalogue, attacked(view.con))
+    cells = plans(policy, catalogue, attacked(view.con), guarded.cells)
     with laid_out(view, policy, catalogue, {PLAN: guarded.cells, **cells}, guarded.left):
         counts = collateral_of(view.con)
-        more = what_ifs(view.con, catalogue, cells, counts)
+        more = what_ifs(catalogue, cells, counts)
         if not guarded.cells:
             beyond = not_stoppable(view.con, policy, findings)
             return Border((), guarded.left, None, beyond, more)

@@ -24,7 +24,7 @@ from dataclasses import replace
 from itertools import count
 
 from rearguard.catalogue import Catalogue
-from rearguard.filters.guarded import PROTOCOL, Cell, guard, managers
+from rearguard.filters.guarded import PROTOCOL, Cell, guard, listening
 from rearguard.filters.model import (
     UNKNOWN_PROTOCOL,
     Attachment,
@@ -71,6 +71,10 @@ def compile_filter(policy: Policy, catalogue: Catalogue, edge: str) -> Filter:
     return Filter(edge, outside, tuple(rules), guarded.left, policy.digest, tuple(sets.items()))
 
 
+_Group = tuple[int, PrefixSet, PortSet, int]
+"""Transport, prefixes, ports, and which one it is of its transport, from 1."""
+
+
 class _Family:
     """The rules of one family."""
 
@@ -89,6 +93,7 @@ class _Family:
         self.family = family
         self.cells = cells
         self.sets = sets
+        self._known: dict[frozenset[str], PrefixSet] = {}
         self.guarded = self._named("guarded", self._prefixes({cell.network for cell in cells}))
         self.enters = Box(Attachment.ENTERING, family, destinations=self.guarded)
 
@@ -125,14 +130,17 @@ class _Family:
         """For each controller that enters here: the guarded ports of what it manages (rule C2)."""
         entering = attachment is Attachment.ENTERING
         places = dict.fromkeys((cell.network, cell.port) for cell in cells)
-        rights = {place: managers(self.policy, self.catalogue, *place) for place in places}
+        here = {place: listening(self.policy, self.catalogue, *place) for place in places}
+        groups: dict[frozenset[str], list[_Group]] = {}
         for name, controller in self.policy.controllers.items():
             remote = _of_family(controller.addresses("requests_from"), self.family)
             if controller.enters_at != self.edge or not remote:
                 continue
             remote = self._named(f"controller_{name}", remote)
-            mine = [place for place in places if name in rights[place]]
-            for transport, devices, ports, number in self._grouped(mine):
+            if controller.manages not in groups:
+                mine = [place for place in places if controller.manages & here[place]]
+                groups[controller.manages] = list(self._grouped(mine))
+            for transport, devices, ports, number in groups[controller.manages]:
                 box = Box(attachment, self.family, protocols=frozenset({transport}), pieces=_READABLE)
                 if entering:
                     box = replace(box, sources=remote, destinations=devices, dports=ports)
@@ -189,27 +197,29 @@ class _Family:
                 rule_id = f"drop{number}_tcp_answer{_suffix(part)}"
                 yield self._rule(rule_id, box, Verdict.DROP, "a device's answer to a stranger", number)
 
-    def _grouped(self, places: Iterable[tuple[str, Port]]) -> Iterator[tuple[int, PrefixSet, PortSet, int]]:
-        """(transport, prefixes, ports, ordinal): networks that have the same ports share a rule."""
+    def _grouped(self, places: Iterable[tuple[str, Port]]) -> Iterator[_Group]:
+        """Networks that have the same ports share a rule."""
         ports: dict[tuple[int, str], set[int]] = {}
         for network, port in places:
             ports.setdefault((PROTOCOL[port.transport], network), set()).add(port.number)
-        groups: dict[tuple[int, PortSet], set[str]] = {}
+        groups: dict[tuple[int, frozenset[int]], list[str]] = {}
         for (transport, network), numbers in ports.items():
-            groups.setdefault((transport, PortSet.of(numbers)), set()).add(network)
+            groups.setdefault((transport, frozenset(numbers)), []).append(network)
         seen: dict[int, int] = {}
-        for (transport, port_set), names in groups.items():
+        for (transport, together), names in groups.items():
             seen[transport] = seen.get(transport, 0) + 1
             prefixes = self._prefixes(names)
             if prefixes != self.guarded:
                 prefixes = self._named("toward_" + "_".join(sorted(names))[:63], prefixes)
-            yield transport, prefixes, port_set, seen[transport]
+            yield transport, prefixes, PortSet.of(together), seen[transport]
 
     def _prefixes(self, networks: Iterable[str]) -> PrefixSet:
         """All prefixes of these networks in this family."""
-        return _of_family(
-            (prefix for name in networks for prefix in self.policy.networks[name].prefixes), self.family
-        )
+        names = frozenset(networks)
+        if names not in self._known:
+            prefixes = (prefix for name in names for prefix in self.policy.networks[name].prefixes)
+            self._known[names] = _of_family(prefixes, self.family)
+        return self._known[names]
 
     def _named(self, name: str, prefixes: PrefixSet) -> PrefixSet:
         """The same set, known by a name; equal sets share one, different sets never do."""

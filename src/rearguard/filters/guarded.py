@@ -15,7 +15,7 @@ from rearguard.filters.model import Left, Reason
 from rearguard.model.bits import TCP, UDP
 from rearguard.policy import Drop, GuardedNetwork, Policy, Port
 
-__all__ = ["PROTOCOL", "Cell", "Guarded", "guard", "managers"]
+__all__ = ["PROTOCOL", "Cell", "Guarded", "guard", "listening"]
 
 PROTOCOL = {"tcp": TCP, "udp": UDP}
 FIRST_SHARED = 1024
@@ -76,14 +76,14 @@ def guard(policy: Policy, catalogue: Catalogue, drops: Iterable[Drop] | None = N
     )
 
 
-def managers(policy: Policy, catalogue: Catalogue, network: str, port: Port) -> tuple[str, ...]:
-    """The controllers that may open some interface which listens on this port in this network.
+def listening(policy: Policy, catalogue: Catalogue, network: str, port: Port) -> frozenset[str]:
+    """The interfaces that may listen on a port in a network.
 
-    A packet does not say which of several interfaces on a port it means, so the right to one is enough.
+    A packet does not say which of them it means, so whoever may use one of them may send it.
     """
-    here = {entry.id for entry in catalogue.listening(port.transport, port.number, "device")}
-    here |= {name for name, ports in policy.networks[network].ports.items() if port in ports}
-    return tuple(name for name, entry in policy.controllers.items() if entry.manages & here)
+    known = {entry.id for entry in catalogue.listening(port.transport, port.number, "device")}
+    moved = {name for name, ports in policy.networks[network].ports.items() if port in ports}
+    return frozenset(known | moved)
 
 
 def _ports(

@@ -9,7 +9,7 @@ show is said, not guessed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rearguard.filters.attribution import attribute
@@ -54,6 +54,10 @@ class NotStoppable:
     initiations: int
     what_can: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values under the names of the fields."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:
@@ -85,15 +89,7 @@ class Replay:
                 name: {"dropped": dropped, "passed": passed}
                 for name, (dropped, passed) in self.by_finding.items()
             },
-            "not_stoppable": [
-                {
-                    "reason": item.reason,
-                    "contacts": item.contacts,
-                    "initiations": item.initiations,
-                    "what_can": item.what_can,
-                }
-                for item in self.not_stoppable
-            ],
+            "not_stoppable": [item.to_json() for item in self.not_stoppable],
             "notes": list(self.notes),
         }
 

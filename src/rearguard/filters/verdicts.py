@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rearguard.filters.guarded import PROTOCOL, Cell, managers
+from rearguard.filters.guarded import PROTOCOL, Cell, listening
 from rearguard.model.address import prefix_range
 from rearguard.model.bits import KNOWN_ONE_PACKET, SEEN_ACK, SEEN_DATA, SEEN_FIN, SYN
 from rearguard.policy.entries import INSIDE
@@ -194,8 +194,10 @@ def _rights(
     policy: Policy, catalogue: Catalogue, places: Iterable[tuple[str, Port]]
 ) -> Iterator[tuple[Any, ...]]:
     for network, port in places:
-        for name in managers(policy, catalogue, network, port):
-            yield network, PROTOCOL[port.transport], port.number, name
+        here = listening(policy, catalogue, network, port)
+        for name, entry in policy.controllers.items():
+            if entry.manages & here:
+                yield network, PROTOCOL[port.transport], port.number, name
 
 
 def _left(left: Sequence[Left]) -> Iterator[tuple[Any, ...]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rearguard.filters.guarded import FIRST_SHARED, Cell, guard
-from rearguard.filters.verdicts import DROPPED
 from rearguard.policy import Drop
 
 if TYPE_CHECKING:
@@ -29,18 +28,10 @@ SELECT DISTINCT interface FROM crowd WHERE direction = 'inbound' AND interface I
 ORDER BY interface
 """
 
-_OPEN_SQL = f"""
-SELECT interface, sum(initiations)::BIGINT AS initiations
-FROM plan_fates
-WHERE direction = 'inbound' AND interface IS NOT NULL AND NOT guest AND fate <> '{DROPPED}'
-GROUP BY interface
-ORDER BY initiations DESC, interface
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The effect of one more drop, toward all networks, on the ports of one interface."""
+    """The effect of one more drop, toward all networks, on those ports of an interface that are not guarded yet."""
 
     interface: str
     initiations_dropped: int
@@ -57,17 +48,7 @@ class WhatIf:
 
     def to_json(self) -> dict[str, Any]:
         """As ``findings.json`` has it, under ``filter.what_ifs``."""
-        return {
-            "interface": self.interface,
-            "initiations_dropped": self.initiations_dropped,
-            "remotes": self.remotes,
-            "devices": self.devices,
-            "authorised_dropped": self.authorised_dropped,
-            "collateral_dropped": self.collateral_dropped,
-            "needs_consent": self.needs_consent,
-            "text": self.text,
-            "breaks": self.breaks,
-        }
+        return asdict(self)
 
 
 def attacked(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
@@ -75,8 +56,11 @@ def attacked(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
     return tuple(name for (name,) in con.execute(_ATTACKED_SQL).fetchall())
 
 
-def plans(policy: Policy, catalogue: Catalogue, interfaces: Iterable[str]) -> dict[str, tuple[Cell, ...]]:
-    """For each interface what its drop would guard, UDP included; nothing where nothing can be guarded."""
+def plans(
+    policy: Policy, catalogue: Catalogue, interfaces: Iterable[str], guarded: Iterable[Cell]
+) -> dict[str, tuple[Cell, ...]]:
+    """For each interface what its drop would guard beside ``guarded``, UDP included."""
+    known = {(cell.network, cell.family, cell.port) for cell in guarded}
     found = {}
     for interface in interfaces:
         drop = Drop.model_construct(
@@ -87,23 +71,21 @@ def plans(policy: Policy, catalogue: Catalogue, interfaces: Iterable[str]) -> di
             basis="what if",
             review_by=date.max,
         )
-        if cells := guard(policy, catalogue, [drop]).cells:
+        more = guard(policy, catalogue, [drop]).cells
+        cells = tuple(cell for cell in more if (cell.network, cell.family, cell.port) not in known)
+        if cells:
             found[interface] = cells
     return found
 
 
 def what_ifs(
-    con: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    cells: Mapping[str, tuple[Cell, ...]],
-    counts: Mapping[str, Collateral],
+    catalogue: Catalogue, cells: Mapping[str, tuple[Cell, ...]], counts: Mapping[str, Collateral]
 ) -> tuple[WhatIf, ...]:
-    """Those whose interface still lets initiations in, the most dropped first."""
-    still_open = [name for name, _ in con.execute(_OPEN_SQL).fetchall()]
+    """Those that would stop something, the most first."""
     found = [
         _what_if(name, cells[name], counts[name], catalogue.get(name).collateral)
-        for name in still_open
-        if name in cells and counts[name].initiations
+        for name in cells
+        if counts[name].initiations
     ]
     return tuple(sorted(found, key=lambda item: (-item.initiations_dropped, item.interface)))
 

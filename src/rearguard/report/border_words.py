@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rearguard.filters.what_if import WhatIf
     from rearguard.report.analysis import Analysis
 
-__all__ = ["MOST_WHAT_IFS", "beyond", "border_rows", "rest_text", "sentence", "useful"]
+__all__ = ["MOST_WHAT_IFS", "border_rows", "rest_text", "sentence", "useful"]
 
 MOST_WHAT_IFS = 25
 LONGEST = 1000
@@ -45,8 +45,13 @@ def sentence(border: Border | None) -> str:
     """One sentence for the summary; empty when there is nothing to say."""
     if border is None:
         return ""
-    cannot = beyond(border)
-    rest = f"; {words.count(cannot, 'contact')} no border can stop" if cannot else ""
+    cannot = [
+        item
+        for item in border.not_stoppable
+        if item.contacts and item.reason in BEYOND - {"authorised-addresses"}
+    ]
+    total = words.count(sum(item.contacts for item in cannot), "contact")
+    rest = f"; {total} no border can stop ({_counted(cannot)})" if cannot else ""
     if border.replay is not None:
         return f"{_replayed(border.replay)}{rest}."
     best = useful(border.what_ifs)
@@ -59,15 +64,9 @@ def sentence(border: Border | None) -> str:
     )
 
 
-def beyond(border: Border) -> int:
-    """How many contacts no border can stop."""
-    return sum(item.contacts for item in border.not_stoppable if item.reason in BEYOND)
-
-
 def rest_text(border: Border) -> str:
     """What the filter does not stop, by reason; empty when there is nothing of it."""
-    kinds = [item for item in border.not_stoppable if item.contacts]
-    return ", ".join(f"{words.number(item.contacts)} {_reason(item.reason)}" for item in kinds)
+    return _counted([item for item in border.not_stoppable if item.contacts])
 
 
 def useful(what_ifs: Sequence[WhatIf]) -> list[WhatIf]:
@@ -93,6 +92,10 @@ def border_rows(analysis: Analysis) -> dict[str, Any] | None:
         "what_ifs": [_what_if(item, titles) for item in border.what_ifs[:MOST_WHAT_IFS]],
         "what_ifs_hidden": max(len(border.what_ifs) - MOST_WHAT_IFS, 0),
     }
+
+
+def _counted(items: Sequence[NotStoppable]) -> str:
+    return ", ".join(f"{words.number(item.contacts)} {_reason(item.reason)}" for item in items)
 
 
 def _shown(text: str) -> str:

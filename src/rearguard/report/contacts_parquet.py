@@ -6,6 +6,8 @@ memory and the same analysis gives the same rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -56,6 +58,15 @@ _POINTERS = ("proof_c", "proof_s", "load_c", "load_s")
 _ADDRESS = pa.binary(16)
 _TIME = pa.timestamp("ns", tz="UTC")
 _NAME = pa.dictionary(pa.int32(), pa.string())
+
+_MANY = frozenset(
+    {
+        "client", "server", "client_address", "server_address",
+        *_TIMES,
+        *(f"{name}_record" for name in _POINTERS),
+    }
+)  # fmt: skip
+"""Columns in which hardly a value occurs twice: a dictionary of them would cost time and space."""
 
 _COLUMNS: tuple[tuple[str, Any, str], ...] = (
     ("client", _ADDRESS, "who opened: 16 bytes, big-endian, IPv4 as ::ffff:0:0/96"),
@@ -124,11 +135,21 @@ def write(analysis: Analysis, path: Path) -> int:
     places = _places(analysis)
     rows = 0
     reader = analysis.view.con.sql(_QUERY).to_arrow_reader(BATCH)
-    with pq.ParquetWriter(path, columns, compression="zstd") as writer:
-        for batch in reader:
+    few = [field.name for field in columns if field.name not in _MANY]
+    with pq.ParquetWriter(path, columns, compression="zstd", use_dictionary=few) as writer:
+        for batch in _ahead(reader):
             writer.write_batch(_batch(batch, columns, places), row_group_size=BATCH)
             rows += batch.num_rows
     return rows
+
+
+def _ahead(reader: Any) -> Iterator[Any]:
+    """Each batch while another thread already asks for the next one: the query runs while the file is written."""
+    with ThreadPoolExecutor(1) as asking:
+        following = asking.submit(next, reader, None)
+        while (batch := following.result()) is not None:
+            following = asking.submit(next, reader, None)
+            yield batch
 
 
 class Places(NamedTuple):

@@ -78,13 +78,18 @@ def _grouped(findings: Sequence[Finding]) -> tuple[dict[str, _Device], list[str]
                 device.attacks.append(item)
             else:
                 refused[told["device"]] = None
-    return devices, [address for address in refused if address not in devices]
+    worst = sorted(devices.items(), key=lambda each: -_rank(each[1]))
+    return dict(worst), [address for address in refused if address not in devices]
+
+
+def _rank(device: _Device) -> int:
+    return max(item.severity.rank for item in (*device.findings, *device.attacks))
 
 
 def _row(
     address: str, device: _Device, subscribers: Subscribers | None, inventory: Inventory | None
 ) -> dict[str, str]:
-    items = device.findings or device.attacks
+    items = words.ranked([*device.findings, *device.attacks])
     first = min(item.first_seen for item in items)
     kinds = dict.fromkeys(str(item.kind) for item in device.findings)
     what = [*kinds, *([f"attacked: {', '.join(device.did)}"] if device.did else [])]

@@ -264,6 +264,7 @@ class _Table:
         self.kind, self.fixed, self.line = array("I"), array("b"), array("I")
         self.kinds: dict[tuple[str, str], int] = {}
         self.moved = MovedPortsBuilder()
+        self.compared: dict[tuple[str, str], bool | None] = {}
         self.twice = 0
 
     def add(self, row: Row, problems: Problems) -> None:
@@ -278,7 +279,7 @@ class _Table:
             place = "connection request url"
             host, port = read_url(row[place]) if row[place] else (None, 0)
             place = "fixed"
-            fixed = _fixed(row)
+            fixed = self._fixed(row, firmware)
         except CellError as error:
             problems.add(row.line, row.column(place), error.problem, error.remedy)
             return
@@ -303,6 +304,18 @@ class _Table:
         self.fixed.append(_UNKNOWN if fixed is None else int(fixed))
         self.line.append(row.line)
 
+    def _fixed(self, row: Row, firmware: str) -> bool | None:
+        """What the table says itself, else whether the firmware is the one that mends it, or a later one."""
+        told = row["fixed"]
+        if told:
+            return read_yes(told)
+        pair = firmware, row["fixed in"]
+        if not all(pair):
+            return None
+        if pair not in self.compared:
+            self.compared[pair] = at_least(*pair)
+        return self.compared[pair]
+
     def finish(self, file: str) -> Inventory:
         """Sort by prefix and give the arrays away."""
         row = np.asarray(self.row)
@@ -321,12 +334,3 @@ class _Table:
             moved=self.moved.finish(),
             twice=self.twice + int(index.same_prefix().sum()),
         )
-
-
-def _fixed(row: Row) -> bool | None:
-    """What the table says itself, else whether the firmware is the one that mends it, or a later one."""
-    if row["fixed"]:
-        return read_yes(row["fixed"])
-    if row["fixed in"] and row["firmware"]:
-        return at_least(row["firmware"], row["fixed in"])
-    return None

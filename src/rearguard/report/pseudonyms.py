@@ -15,8 +15,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
+from collections.abc import Iterable, Sequence
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    collapse_addresses,
+    ip_address,
+    ip_network,
+)
 
 from rearguard.model.address import Address, Network, from_halves, halves
 from rearguard.model.errors import UsageError
@@ -25,11 +33,16 @@ __all__ = ["Pseudonyms"]
 
 RESERVED: dict[int, Network] = {4: IPv4Network("240.0.0.0/4"), 6: IPv6Network("e000::/4")}
 
-_V4 = r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
-_V6 = r"(?<![\w:.])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]{2,39}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"
-_WRITTEN = re.compile(rf"(?P<address>{_V6}|{_V4})(?:/(?P<length>\d{{1,3}})(?![\d.]))?")
-_SEPARATED = re.compile(r"(?<![0-9A-Za-z])(\d{1,3})([-_]|%2[eE])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?![0-9])")
-_REVERSED = re.compile(r"(?<![\w.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?=\.(?:in-addr|dyn|dip|pool|static)\b)")
+_RUN = re.compile(r"\d[\d.]*\.\d+(?:/\d{1,3}(?![\d.]))?")
+"""Digits and dots: an IPv4 address or prefix, or something that may hide one."""
+_WINDOW = re.compile(r"(?=(\d{1,3}(?:\.\d{1,3}){3}))")
+_V6 = re.compile(
+    r"(?<![0-9A-Fa-f:])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{2,39}"
+    r"(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![0-9A-Fa-f:]|\.\d)(?:/\d{1,3}(?![\d.]))?"
+)
+_SEPARATED = re.compile(r"(?<!\d)(\d{1,3})([-_]|%2[eE])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d)")
+_REVERSED = re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?=\.[A-Za-z])")
+_NIBBLES = re.compile(r"(?<![\w.])((?:[0-9A-Fa-f]\.){31}[0-9A-Fa-f])(?=\.ip6\b)")
 _NUMBER = re.compile(r"(?<![\w.])(?:0[xX][0-9a-fA-F]{8}|\d{8,10})(?![\w.])")
 
 
@@ -41,10 +54,9 @@ class Pseudonyms:
         self._flips: dict[bytes, int] = {}
         self._known: dict[Address, Address] = {}
         prefixes = list(own)
-        self._places: dict[int, dict[int, dict[int, int]]] = {4: {}, 6: {}}
-        for version in (4, 6):
-            given = collapse_addresses([net for net in prefixes if net.version == version])  # type: ignore[type-var]
-            self._places[version] = self._allotted(version, list(given))
+        four = collapse_addresses(net for net in prefixes if isinstance(net, IPv4Network))
+        six = collapse_addresses(net for net in prefixes if isinstance(net, IPv6Network))
+        self._places = {4: self._allotted(4, list(four)), 6: self._allotted(6, list(six))}
 
     def is_own(self, address: Address) -> bool:
         """Whether the address lies in one of the own prefixes; an IPv4-mapped one counts as IPv4."""
@@ -54,7 +66,10 @@ class Pseudonyms:
         """The pseudonym of an own address; any other address as it is."""
         plain = _unmapped(address)
         if plain not in self._known:
-            self._known[plain] = self._pseudonym(plain)
+            place = self._place(plain)
+            if place is None:
+                return address
+            self._known[plain] = self._pseudonym(plain, *place)
         return self._known[plain]
 
     def halves(self, high: int, low: int) -> tuple[int, int]:
@@ -69,27 +84,58 @@ class Pseudonyms:
     def text(self, text: str) -> str:
         """A text in which every own address is replaced, however it is written.
 
-        Addresses and prefixes in their usual forms, in names (``198-51-100-20.example``, ``in-addr.arpa``), with
-        escaped dots, and as one decimal or hexadecimal number.
+        Addresses and prefixes in their usual forms, in names (``198-51-100-20.example``, ``in-addr.arpa``,
+        ``ip6.arpa``), with escaped dots, and as one decimal or hexadecimal number.
         """
         if not any(char.isdigit() or char == ":" for char in text):
             return text
-        text = _REVERSED.sub(self._reversed, text)
-        text = _WRITTEN.sub(self._written, text)
-        text = _SEPARATED.sub(self._separated, text)
-        return _NUMBER.sub(self._number, text)
+        for pattern, replace in (
+            (_NIBBLES, self._nibbles),
+            (_REVERSED, self._reversed),
+            (_V6, self._written),
+            (_RUN, self._run),
+            (_SEPARATED, self._separated),
+            (_NUMBER, self._number),
+        ):
+            text = pattern.sub(replace, text)
+        return text
 
     def _written(self, match: re.Match[str]) -> str:
-        found = _parsed(match["address"])
+        """An address, or a prefix, whose host bits stay what they were: none, or some."""
+        address, slash, length = match[0].partition("/")
+        found = _parsed(address)
         if found is None or not self.is_own(found):
             return match[0]
-        if match["length"] is None:
-            return str(self.address(found))
-        length = min(int(match["length"]), _unmapped(found).max_prefixlen)
         replaced = self.address(found)
-        base = ip_network((replaced, length), strict=False).network_address
-        host_bits = found != ip_network((found, length), strict=False).network_address
-        return f"{replaced if host_bits else base}/{match['length']}"
+        if slash and int(length) <= _unmapped(found).max_prefixlen:
+            inside = ip_network((_unmapped(found), int(length)), strict=False)
+            if inside.network_address == _unmapped(found):
+                replaced = ip_network((replaced, int(length)), strict=False).network_address
+        return f"{replaced}{slash}{length}"
+
+    def _run(self, match: re.Match[str]) -> str:
+        if match[0].partition("/")[0].count(".") == 3:
+            return (
+                self._written(match)
+                if _parsed(match[0].partition("/")[0]) is not None
+                else self._hidden(match)
+            )
+        return self._hidden(match)
+
+    def _hidden(self, match: re.Match[str]) -> str:
+        """Too many digits or dots: when any four numbers of it are an own address, all of it goes."""
+        for window in _WINDOW.finditer(match[0]):
+            for cut in range(3):
+                found = _parsed(window[1][: len(window[1]) - cut])
+                if found is not None and self.is_own(found):
+                    return str(self.address(found))
+        return match[0]
+
+    def _nibbles(self, match: re.Match[str]) -> str:
+        found = IPv6Address(int(match[1].replace(".", "")[::-1], 16))
+        if not self.is_own(found):
+            return match[0]
+        return ".".join(self.address(found).exploded.replace(":", "")[::-1])
 
     def _separated(self, match: re.Match[str]) -> str:
         digits, mark = (match[1], match[3], match[4], match[5]), match[2]
@@ -111,14 +157,16 @@ class Pseudonyms:
             return match[0]
         return str(int(self.address(IPv4Address(number))))
 
-    def _allotted(self, version: int, prefixes: list[IPv4Network | IPv6Network]) -> dict[int, dict[int, int]]:
+    def _allotted(self, version: int, prefixes: Sequence[Network]) -> dict[int, dict[int, int]]:
         """By length: leading bits of an own prefix -> leading bits of its pseudonym; large prefixes first."""
         space = RESERVED[version]
         end = int(space.broadcast_address) + 1
         width = space.max_prefixlen
         following = int(space.network_address)
         places: dict[int, dict[int, int]] = {}
-        for prefix in sorted(prefixes, key=lambda net: (net.prefixlen, self._hash(net.network_address.packed))):
+        for prefix in sorted(
+            prefixes, key=lambda net: (net.prefixlen, self._hash(net.network_address.packed))
+        ):
             shift = width - prefix.prefixlen
             if following + (1 << shift) > end:
                 raise UsageError(
@@ -138,11 +186,7 @@ class Pseudonyms:
                 return length, found
         return None
 
-    def _pseudonym(self, address: Address) -> Address:
-        place = self._place(address)
-        if place is None:
-            return address
-        length, lead = place
+    def _pseudonym(self, address: Address, length: int, lead: int) -> Address:
         width = address.max_prefixlen
         host = self._permuted(address.packed, length) & ((1 << (width - length)) - 1)
         made = (lead << (width - length)) | host

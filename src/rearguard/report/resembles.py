@@ -1,8 +1,8 @@
 """What this resembles: the mechanisms behind the findings, incidents that had them, and who can act.
 
 Findings of the same sort are one voice, however many there are: 900 probes of one port say no more about the
-cause than one does. A voice is worth its severity, attacks and fallen devices three times as much, and is
-divided among the mechanisms (and incidents) that it names, so that a specific one outweighs a long list.
+cause than one does. A voice is worth its severity, attacks and fallen devices three times as much. It names what
+was seen first and what the interface is known for after that, so the second name counts half, the third a third.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def _ranked(
 ) -> list[str]:
     score: dict[str, float] = {}
     for item in voices:
+        worth = (1 + item.severity.rank) * (3 if item.kind in CERTAIN else 1)
         found = [name for name in names(item) if name in known]
-        for name in found:
-            worth = (1 + item.severity.rank) * (3 if item.kind in CERTAIN else 1)
-            score[name] = score.get(name, 0.0) + worth / len(found)
+        for place, name in enumerate(found, start=1):
+            score[name] = score.get(name, 0.0) + worth / place
     return sorted(score, key=lambda name: (-score[name], name))
 
 
@@ -99,5 +99,5 @@ def _where(voices: Iterable[Finding], mechanism: str) -> str:
     kinds: dict[str, list[str]] = {}
     for item in voices:
         if mechanism in item.mechanisms:
-            kinds.setdefault(item.interface or "all ports", []).append(str(item.kind))
+            kinds.setdefault(item.interface or "any port", []).append(str(item.kind))
     return "; ".join(f"{name} ({', '.join(dict.fromkeys(found))})" for name, found in sorted(kinds.items()))

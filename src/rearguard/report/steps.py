@@ -67,7 +67,7 @@ def _filter(border: Border | None) -> str:
         )
     if not border.replay.initiations_dropped:
         return ""
-    return f"Check {files} (nft -c -f) and load it where the traffic enters."
+    return f"Check and load {files} where the traffic enters; how to stands at its head."
 
 
 def _open(findings: Iterable[Finding]) -> str:

@@ -109,8 +109,9 @@ def _sent(findings: Sequence[Finding]) -> str:
         if worked
         else "no device was seen to go where an attack pointed"
     )
-    named = _some(_titles(attacks))
-    return f"{words.count(len(senders), 'address', 'addresses')} sent {named or 'attacks'}{what}; {end}."
+    named = _some([f"“{title}”" for title in _titles(attacks)])
+    colon = ": " if named else ""
+    return f"{words.count(len(senders), 'address', 'addresses')} sent attacks{colon}{named}{what}; {end}."
 
 
 def _titles(attacks: Iterable[Finding]) -> list[str]:
@@ -134,10 +135,11 @@ def _concerned(findings: Sequence[Finding]) -> str:
     for kind, one, many in (
         (Kind.COMPROMISED_DEVICE, "behaves as if taken over", "behave as if taken over"),
         (Kind.EXPOSED_DEVICE, "answered strangers", "answered strangers"),
+        (Kind.SCAN, "searches for others", "search for others"),
         (Kind.FLOOD, "was flooded with requests", "were flooded with requests"),
         (Kind.REFLECTOR, "can be used against third parties", "can be used against third parties"),
     ):
-        devices = _devices(findings, kind)
+        devices = _subjects(item for item in findings if item.kind is kind and item.subject.role == "device")
         if devices:
             named = f" ({_some(sorted(devices))})" if len(devices) <= MOST_NAMED else ""
             told.append(f"{words.number(len(devices))}{named} {one if len(devices) == 1 else many}")

@@ -83,7 +83,7 @@ class _Chains:
         self.attachment = attachment
         self.ip = "ip" if family == 4 else "ip6"
         self.name = f"{attachment}_v{family}"
-        self.sets = {prefixes: name for name, prefixes in given.sets}
+        self.sets = given.sets
         self.last = next((rule for rule in rules if rule.box.pieces == _UNREADABLE), None)
         reading = [rule for rule in rules if _reads(rule)]
         self.head = [rule for rule in rules if rule is not self.last and rule not in reading]
@@ -99,8 +99,13 @@ class _Chains:
         ]
         if not sends_away:
             raise ValueError(f"{self.name}: later fragments must be decided before ports are read")
-        ends = [_near(rule) for rule in rules]
-        self.guarded = PrefixSet.of(prefix for end in ends if end is not None for prefix in end)
+        # Large sets are compared and never hashed: they are mostly one and the same object.
+        ends: list[PrefixSet] = []
+        for rule in rules:
+            end = _near(rule)
+            if end is not None and end not in ends:
+                ends.append(end)
+        self.guarded = PrefixSet.of(prefix for end in ends for prefix in end)
 
     @property
     def names(self) -> list[str]:
@@ -158,9 +163,8 @@ class _Chains:
         return found
 
     def _set(self, prefixes: PrefixSet) -> str:
-        if prefixes in self.sets:
-            return f"@{self.sets[prefixes]}"
-        return f"{{ {', '.join(prefixes.texts())} }}"
+        name = next((name for name, known in self.sets if known == prefixes), None)
+        return f"{{ {', '.join(prefixes.texts())} }}" if name is None else f"@{name}"
 
     def _add(self, chain: str, text: str) -> str:
         return f"add rule {TABLE} {chain} {text}"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rearguard.model.address import Address, Network, format_address, halves
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rearguard.contacts.view import View
     from rearguard.dialogue.exchange import Exchange
 
-__all__ = ["Concern", "Hits", "concerns", "own_end", "read_network"]
+__all__ = ["Concern", "Hits", "concerns", "own_end", "read_network", "sent_from"]
 
 ABOUT_SUBJECT = {
     Kind.COMPROMISED_DEVICE: "compromised",
@@ -38,6 +39,9 @@ ABOUT_SUBJECT = {
     Kind.FLOOD: "flooded",
     Kind.CLEARTEXT_MANAGEMENT: "readable",
 }
+OWN_DOING = frozenset({"compromised", "scanning", "attacking"})
+"""What a device does itself; a record of it is one that the device sent."""
+
 ABOUT_OTHERS = {
     Kind.EXPLOIT_ATTEMPT: "attacked",
     Kind.UNAUTHORISED_CONTROLLER: "foreign-managed",
@@ -62,6 +66,14 @@ class Concern:
     first_seen: int
     last_seen: int
     ours: bool = False  # it is about the way by which the operator itself manages the device
+
+    @property
+    def shown(self) -> tuple[Evidence, ...]:
+        """The records that show it: of what a device does itself those that it sent, to these ports first."""
+        if self.happened not in OWN_DOING:
+            return self.evidence
+        sent = [item for item in self.evidence if sent_from(item, self.address)]
+        return tuple(sorted(sent, key=lambda item: item.dport not in self.finding.ports)) or self.evidence
 
     @classmethod
     def about_device(cls, finding: Finding, happened: str, address: Network) -> Concern:
@@ -172,6 +184,12 @@ def own_end(item: Evidence, address: Network) -> tuple[Address, int] | None:
     return None
 
 
+def sent_from(item: Evidence, address: Network) -> bool:
+    """Whether the sender of a record lies in ``address``."""
+    return _inside(read_network(item.src), address)
+
+
+@lru_cache(maxsize=1 << 16)  # the same few addresses stand in thousands of records
 def read_network(text: str | None) -> Network | None:
     """An address or prefix of a finding; None for a port, a network's name, or what no address is."""
     if text is None:
@@ -185,4 +203,4 @@ def read_network(text: str | None) -> Network | None:
 def _inside(address: Network | None, network: Network | None) -> bool:
     if address is None or network is None or address.version != network.version:
         return False
-    return address.network_address in network and address.broadcast_address in network
+    return address.prefixlen >= network.prefixlen and address.network_address in network

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.model.finding import Evidence, format_time
 from rearguard.report.cases.advice import advice
-from rearguard.report.cases.concern import own_end
+from rearguard.report.cases.concern import sent_from
 from rearguard.report.cases.sheet import other_role
 from rearguard.report.escape import visible
 
@@ -50,7 +50,7 @@ def events(cases: Cases, catalogue: Catalogue) -> Iterator[str]:
     families = {entry.id: entry.family for entry in catalogue.interfaces}
     for case in cases.cases:
         for concern in case.concerns:
-            for item in concern.evidence or (None,):
+            for item in concern.shown or (None,):
                 event = {**_about(case, concern, families), **_ends(case, concern, item)}
                 told = {name: value for name, value in event.items() if value not in (None, "", [])}
                 yield json.dumps(told, ensure_ascii=True, sort_keys=True)
@@ -101,9 +101,8 @@ def _ends(case: Case, concern: Concern, item: Evidence | None) -> dict[str, Any]
     if item is None:
         single = concern.address.prefixlen == concern.address.max_prefixlen
         return told | {f"{ours}.ip" if single else f"{ours}.network": concern.text}
-    end = own_end(item, concern.address)
     mine, other = (item.src, item.sport), (item.dst, item.dport)
-    if end is None or (str(end[0]), end[1]) != mine:
+    if not sent_from(item, concern.address):
         mine, other = other, mine
     told |= {
         f"{ours}.ip": mine[0],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rearguard.model.finding import Kind, format_time
 from rearguard.report.cases.advice import advice
-from rearguard.report.cases.concern import own_end, read_network
+from rearguard.report.cases.concern import OWN_DOING, own_end, read_network, sent_from
 from rearguard.report.escape import visible
 
 if TYPE_CHECKING:
@@ -58,13 +58,17 @@ def sheet(cases: Cases) -> str:
 
 def cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula and no terminal for a command."""
-    shown = _NEXT_CELL.sub(r"\1'\2", visible(text, _LONGEST))
+    shown = visible(text, _LONGEST)
+    if ";" in shown:
+        shown = _NEXT_CELL.sub(r"\1'\2", shown)
     return f"'{shown}" if text.lstrip(" ").startswith(_FORMULA) else shown
 
 
 def other_role(concern: Concern, item: Evidence) -> str:
     """What the far end of a record is; nobody whose address may be forged is called an attacker (rule B4)."""
-    if concern.happened in _OTHERS:
+    if concern.happened in _OTHERS and (
+        concern.happened not in OWN_DOING or sent_from(item, concern.address)
+    ):
         return _OTHERS[concern.happened]
     finding = concern.finding
     subject = read_network(finding.subject.address)
@@ -105,14 +109,12 @@ def _lines(case: Case) -> Iterator[tuple[str, ...]]:
 
 
 def _record(concern: Concern) -> tuple[str, ...]:
-    """The first record: time, 5-tuple from the device's side, where it stands."""
-    if not concern.evidence:
+    """The first record that shows it: time, 5-tuple from the device's side, where it stands."""
+    if not concern.shown:
         return ("",) * 9
-    item = concern.evidence[0]
-    end = own_end(item, concern.address)
-    mine_first = end is not None and (str(end[0]), end[1]) == (item.src, item.sport)
+    item = concern.shown[0]
     device, other = (item.src, item.sport), (item.dst, item.dport)
-    if not mine_first:
+    if not sent_from(item, concern.address):
         device, other = other, device
     return (
         format_time(item.time),

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.model.finding import Evidence, format_time
 from rearguard.report.cases.advice import advice
-from rearguard.report.cases.concern import own_end
+from rearguard.report.cases.concern import own_end, sent_from
 from rearguard.report.cases.sheet import cell
 from rearguard.report.escape import visible
 
@@ -84,7 +84,7 @@ def _identity(case: Case, concern: Concern, reporter: Mapping[str, str]) -> dict
     return {
         "xarf_version": VERSION,
         "report_id": _uuid(case),
-        "timestamp": _time(concern.evidence[0].time if concern.evidence else concern.first_seen),
+        "timestamp": _time(concern.shown[0].time if concern.shown else concern.first_seen),
         "reporter": dict(reporter),
         "sender": dict(reporter),
         "evidence_source": "traffic_analysis",
@@ -93,7 +93,7 @@ def _identity(case: Case, concern: Concern, reporter: Mapping[str, str]) -> dict
 
 def _source(concern: Concern) -> dict[str, Any]:
     """Our address, and the port of it that tells who it was behind a shared address (rule A7)."""
-    for item in concern.evidence:
+    for item in concern.shown:
         end = own_end(item, concern.address)
         if end is not None:
             return {"source_identifier": str(end[0])} | ({"source_port": end[1]} if end[1] else {})
@@ -126,9 +126,8 @@ def _target(concern: Concern) -> dict[str, Any]:
     """Protocol and the first destination of a device that searches or attacks."""
     finding = concern.finding
     told: dict[str, Any] = {"protocol": "udp" if finding.transport == "udp" else "tcp"}
-    for item in concern.evidence:
-        end = own_end(item, concern.address)
-        if end is not None and (str(end[0]), end[1]) == (item.src, item.sport) and item.dport:
+    for item in concern.shown:
+        if sent_from(item, concern.address) and item.dport:
             return told | {"destination_ip": item.dst, "destination_port": item.dport}
     return told
 
@@ -141,7 +140,6 @@ def _tags(case: Case) -> list[str]:
         pairs.append(("rearguard", finding.kind))
         pairs += [("interface", finding.interface)] if finding.interface else []
         pairs += [("cve", name) for name in finding.cves]
-        pairs += [("incident", name) for name in finding.incidents]
         pairs += [("fingerprint", name) for name in finding.fingerprints]
     tags = (f"{space}:{_TAG.sub('-', name.lower()).strip('-_+')[:80]}" for space, name in pairs)
     return [tag for tag in dict.fromkeys(tags) if not tag.endswith(":")][:_MOST_TAGS]
