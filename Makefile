@@ -38,6 +38,9 @@ test: setup tools check
 bench: setup tools
 	$(BIN)/python -m benchmarks.run
 
+accuracy: setup
+	$(BIN)/python -m benchmarks.accuracy
+
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
 	$(BIN)/python fuzz/run.py --seconds 60

@@ -221,6 +221,18 @@ def test_what_a_changed_policy_no_longer_guards_is_open_again(hosts: Border) -> 
             assert reaches(hosts, STRANGER[4], DEVICE[4], 30005)
 
 
+def test_what_passes_is_still_seen_by_other_tables(hosts: Border) -> None:
+    other = (
+        "table inet other {\n  chain forward {\n    type filter hook forward priority 0;\n"
+        "    tcp dport 7547 ip saddr 192.0.2.9 drop\n  }\n}\n"
+    )
+    with filtered(hosts, "west"), ExitStack() as stack:
+        listening(hosts, stack, "inside", DEVICE[4], 7547)
+        assert reaches(hosts, CONTROLLER[4], DEVICE[4], 7547)
+        hosts.load(other)
+        assert not reaches(hosts, CONTROLLER[4], DEVICE[4], 7547)
+
+
 def test_removing_the_table_leaves_nothing(hosts: Border) -> None:
     with filtered(hosts, "west"):
         hosts.nft("delete", "table", "inet", "rearguard")

@@ -93,6 +93,13 @@ def test_without_cases_the_table_has_its_header_alone(tmp_path: Path) -> None:
     assert [path.read_text() for path in written] == [",".join(COLUMNS) + "\n", ""]
 
 
+def test_every_column_and_every_happening_is_documented(project: Path) -> None:
+    page = (project / "docs" / "cases.md").read_text()
+    assert [name for name in (*COLUMNS, *CLASSIFICATION) if f"`{name}`" not in page] == []
+    for kind, taxonomy in CLASSIFICATION.values():
+        assert f"| {kind} | {taxonomy} |" in page
+
+
 def test_the_same_analysis_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, findings in (("one", EVERYTHING), ("two", EVERYTHING[::-1])):
         write_cases(desk(list(findings)), tmp_path / name)

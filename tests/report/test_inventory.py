@@ -14,7 +14,7 @@ from rearguard.model.errors import InputError
 from rearguard.model.finding import Kind, Peers, Subject
 from rearguard.policy import Policy, parse_policy
 from rearguard.report.cases.versions import at_least
-from rearguard.report.inventory import Device, Inventory, load_inventory
+from rearguard.report.inventory import COLUMNS, Device, Inventory, load_inventory
 from rearguard.report.subscribers import Subscribers, load_subscribers
 
 Load = Callable[[str], Inventory]
@@ -89,6 +89,13 @@ def test_mistakes_are_told_with_file_line_and_column(
         load(text)
     assert str(caught.value).startswith(f"{tmp_path / 'devices.csv'}{place}")
     assert problem in str(caught.value)
+
+
+def test_every_name_of_a_column_is_documented(project: Path) -> None:
+    page = (project / "docs" / "inventory.md").read_text()
+    for column in COLUMNS:
+        assert f"`{column.name}`" in page
+        assert [name for name in column.others if name not in page] == []
 
 
 def test_more_devices_than_the_limit_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rearguard.model.errors import InputError
 from rearguard.report.cases.table import PROBLEMS, CellError, TableError, read_time
-from rearguard.report.subscribers import ALWAYS, NEVER, Subscribers, load_subscribers
+from rearguard.report.subscribers import ALWAYS, COLUMNS, NEVER, Subscribers, load_subscribers
 
 Load = Callable[[str], Subscribers]
 NOON = int(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -133,6 +133,13 @@ def test_all_mistakes_are_told_up_to_a_limit(load: Load) -> None:
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_subscribers(tmp_path / "none.csv")
+
+
+def test_every_name_of_a_column_is_documented(project: Path) -> None:
+    page = (project / "docs" / "cases.md").read_text()
+    for column in COLUMNS:
+        assert f"`{column.name}`" in page
+        assert [name for name in column.others if name not in page] == []
 
 
 def test_more_leases_than_the_limit_are_refused(tmp_path: Path) -> None:

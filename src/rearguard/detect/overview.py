@@ -46,13 +46,16 @@ GROUP BY ALL
 HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
 """
 
-FEW = 1 << 16
+TOUCH_BYTES = 256
+"""About what a copied touch takes in memory."""
+COPY_SHARE = 4
+"""Touches that fit into this part of the memory limit are copied once: it halves the time, since otherwise each of
+twenty queries works its columns out anew. More would push the queries' own work to disk, and that costs more."""
+
 FEW_SQL = """
 CREATE OR REPLACE TEMP TABLE few AS FROM touches;
 CREATE OR REPLACE TEMP VIEW touches AS FROM few;
 """
-"""So few touches are copied, about 250 bytes each: else planning each query down to the input costs the most."""
-
 _REFLECTIONS = "reflections (server_hi UBIGINT, server_lo UBIGINT, interface VARCHAR, source_net UBIGINT)"
 
 
@@ -102,7 +105,7 @@ def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalo
     assert row is not None
     rates, *counts = row
     overview = Overview(tuple(rates), *counts)
-    if overview.touches <= FEW:
+    if overview.touches * TOUCH_BYTES * COPY_SHARE <= policy.limits.memory_mb << 20:
         con.execute(FEW_SQL)
     con.execute(_required_sql(overview.rates, policy.thresholds) + table_sql(_REFLECTIONS, []))
     least = policy.thresholds.reflector_min_packets

@@ -2,7 +2,7 @@
 
 An exchange knows what was said; the policy and the catalogue say whose addresses these are (rule A4), which
 interface listens there (rules A1, A9) and whether the initiator may use it. What is incidental (rule A3) or has
-neither end with us is left out: no finding may rest on it.
+neither end with us is left out: no finding may rest on it. So is what holds no attack, secret or session.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Voice:
 
 def place(exchanges: Sequence[Exchange], policy: Policy, catalogue: Catalogue) -> list[Voice]:
     """Those of the exchanges that concern us, in the order in which they were said."""
-    telling = sorted((one for one in exchanges if not one.incidental), key=_order)
+    telling = sorted((one for one in exchanges if _tells(one)), key=_order)
     if not telling:
         return []
     rights = Rights.build(policy, catalogue)
@@ -130,6 +130,13 @@ def device_of(end: End, network: str | None, policy: Policy) -> End:
     if length is None or is_v4(*end):
         return end
     return end[0] & ((1 << length) - 1) << (64 - length), 0
+
+
+def _tells(one: Exchange) -> bool:
+    """Whether a detector asks who said it. What listeners answered is asked of all (:mod:`.heard`)."""
+    if one.incidental:
+        return False
+    return bool(one.hits or one.secrets or one.inform or one.rpcs) or one.speaks == "tls"
 
 
 def _allowed(

@@ -136,42 +136,42 @@ def notes_of(counts: Collateral, unseen: int) -> Iterator[str]:
     """What a reader must know to believe the figures."""
     if counts.authorised:
         yield (
-            f"{counts.authorised:,} authorised initiations would be dropped: give their controllers the edge where "
-            "they enter"
+            f"authorised initiations that would be dropped: {counts.authorised:,}. Give their controllers the edge"
+            " where they enter"
         )
     if counts.at_home:
         yield (
-            f"{counts.at_home:,} initiations come from controllers that enter inside, so this filter never sees"
-            " them. Were they to come in from outside, they would be dropped: then give enters_at"
+            f"initiations of controllers that enter inside: {counts.at_home:,}. This filter never sees them; were"
+            " they to come in from outside, they would be dropped: then give enters_at"
         )
     if counts.surveyors:
         yield (
-            f"{counts.surveyors:,} of the dropped initiations are by known surveyors: without them their reports"
-            " say nothing about these devices any more (rule B3)"
+            f"dropped initiations that are by known surveyors: {counts.surveyors:,}. Without them their reports say"
+            " nothing about these devices any more (rule B3)"
         )
     if counts.exceptions:
         yield (
-            f"{counts.exceptions:,} of the dropped initiations are covered by an exception, which is never a permit"
+            f"dropped initiations that an exception covers: {counts.exceptions:,}. An exception is never a permit"
         )
     if counts.internal:
         yield (
-            f"{counts.internal:,} contacts between own addresses lie in the guarded boxes. Where such packets come"
-            " in from outside their source is forged, and the filter drops them; the records do not tell"
+            f"contacts between own addresses in the guarded boxes: {counts.internal:,}. Where such packets come in"
+            " from outside their source is forged, and the filter drops them; the records do not tell"
         )
     if counts.unasked:
         yield (
-            f"{counts.unasked:,} more contacts in the guarded boxes are packets that nobody here asked for;"
-            " dropping them hits no one"
+            f"more contacts in the guarded boxes, of packets that nobody here asked for: {counts.unasked:,}. To"
+            " drop them hits no one"
         )
     if counts.unjudged:
         yield (
-            f"{counts.unjudged:,} contacts in the guarded boxes could not be judged: their source tells no TCP"
-            " flags"
+            f"contacts in the guarded boxes that could not be judged: {counts.unjudged:,}. Their source tells no"
+            " TCP flags"
         )
     if unseen:
         yield (
-            f"{unseen:,} UDP conversations of own clients used a guarded port as their own: their replies are"
-            " collateral, and at least these are not in the count"
+            f"UDP conversations of own clients from a guarded port: at least {unseen:,}. Their replies are"
+            " collateral that is not in the count"
         )
     if counts.sampled:
         yield "the input is sampled: counts are what was seen, not scaled"

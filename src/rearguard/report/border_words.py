@@ -115,12 +115,12 @@ def _replayed(replay: Replay) -> str:
     )
 
 
-def _file(edge: EdgeFilter) -> dict[str, str]:
+def _file(edge: EdgeFilter) -> dict[str, Any]:
     return {
         "name": _shown(edge.file),
         "rules": words.count(len(edge.filter.rules), "rule"),
         "edge": _shown(edge.filter.edge),
-        "text": "\n".join(visible(line) for line in edge.text.replace("\t", "    ").split("\n")),
+        "text": edge.text.replace("\t", "    ").split("\n"),
         "lines": words.count(edge.text.count("\n"), "line"),
     }
 

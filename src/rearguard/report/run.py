@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,12 @@ from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import View
 from rearguard.contacts.warming import sample_pcap, sample_pcapng
-from rearguard.detect import Result
 from rearguard.detect import run as detect
 from rearguard.filters.border import border
 from rearguard.model.errors import RearguardError, UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
-from rearguard.report.analysis import Analysis, ContactCounts, InterfaceLine, SamplingLine
+from rearguard.report.analysis import Analysis, SamplingLine
+from rearguard.report.counts import count_contacts
 from rearguard.report.inventory import load_inventory
 from rearguard.report.listening import Listening
 from rearguard.report.progress import Silent
@@ -90,15 +91,25 @@ def analyze(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     weakref.finalize(view, shutil.rmtree, folder, ignore_errors=True)  # the connection spills to it
-    result, counts, lines = _concluded(view, policy, catalogue, clock)
-    clock("overview")
-    planned = border(view, policy, catalogue, result.findings)
-    clock("filter")
+    if known_devices is not None:
+        notes.extend(known_devices.notes(policy, catalogue))
+    if known_lines is not None:
+        notes.extend(known_lines.notes())
+    with _enough_memory(policy):
+        result = detect(view, policy, catalogue)
+        clock("detect")
+        findings = result.findings
+        if known_devices is not None:
+            findings = known_devices.named(findings, known_lines)
+        counts, lines = count_contacts(view.con)
+        clock("overview")
+        planned = border(view, policy, catalogue, findings)
+        clock("filter")
     return Analysis(
         policy=policy,
         catalogue=catalogue,
         view=view,
-        findings=result.findings,
+        findings=findings,
         contacts=counts,
         interfaces=lines,
         sampling=tuple(SamplingLine(name, 1, "capture") for name in view.observers),
@@ -111,15 +122,12 @@ def analyze(
     )
 
 
-def _concluded(
-    view: View, policy: Policy, catalogue: Catalogue, clock: _Clock
-) -> tuple[Result, ContactCounts, tuple[InterfaceLine, ...]]:
+@contextmanager
+def _enough_memory(policy: Policy) -> Iterator[None]:
     import duckdb
 
     try:
-        result = detect(view, policy, catalogue)
-        clock("detect")
-        return result, *_overview(view.con)
+        yield
     except duckdb.OutOfMemoryException as error:
         raise RearguardError(
             f"{policy.limits.memory_mb} MiB are too little to conclude from this input",
@@ -229,60 +237,3 @@ def _approximations(settled: Settled, policy: Policy) -> list[str]:
         f"{settled.crowd_clients:,} clients that were seen with one packet and never answered are counted, "
         f"not listed (limits.lone_clients is {policy.limits.lone_clients:,})"
     ]
-
-
-_COUNTS_SQL = """
-SELECT authorised, outcome, count(*) AS contacts
-FROM judged
-WHERE target AND interface IS NOT NULL
-GROUP BY authorised, outcome
-"""
-
-_LINES_SQL = """
-SELECT
-    interface, direction,
-    count(DISTINCT (client_hi, client_lo)) AS remotes,
-    count(DISTINCT (server_hi, server_lo)) AS devices,
-    count(*) AS contacts,
-    sum(tries)::BIGINT AS tries,
-    count(*) FILTER (outcome = 'unanswered') AS unanswered,
-    count(*) FILTER (outcome = 'refused') AS refused,
-    count(*) FILTER (outcome = 'answered') AS answered,
-    count(*) FILTER (outcome = 'conversed') AS conversed,
-    count(*) FILTER (outcome = 'unknown') AS unknown
-FROM judged
-WHERE target AND interface IS NOT NULL AND NOT authorised AND tries > 0
-GROUP BY interface, direction
-ORDER BY contacts DESC, interface, direction
-"""
-
-_OUTCOMES = ("unanswered", "refused", "answered", "conversed", "unknown")
-
-
-def _overview(con: duckdb.DuckDBPyConnection) -> tuple[ContactCounts, tuple[InterfaceLine, ...]]:
-    by_right = {True: 0, False: 0}
-    by_outcome = dict.fromkeys(_OUTCOMES, 0)
-    for authorised, outcome, contacts in con.execute(_COUNTS_SQL).fetchall():
-        by_right[authorised] += contacts
-        by_outcome[outcome] += contacts
-    lines = tuple(
-        InterfaceLine(
-            interface,
-            direction,
-            remotes,
-            devices,
-            contacts,
-            tries,
-            {name: n for name, n in zip(_OUTCOMES, outcomes, strict=True) if n},
-        )
-        for interface, direction, remotes, devices, contacts, tries, *outcomes in con.execute(
-            _LINES_SQL
-        ).fetchall()
-    )
-    counts = ContactCounts(
-        sum(by_right.values()),
-        by_right[True],
-        by_right[False],
-        {outcome: n for outcome, n in by_outcome.items() if n},
-    )
-    return counts, lines
