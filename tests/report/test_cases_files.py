@@ -20,7 +20,7 @@ from rearguard.report.analysis import Analysis
 from rearguard.report.cases import build_cases, write_cases
 from rearguard.report.cases.intelmq import CLASSIFICATION, events
 from rearguard.report.cases.sheet import COLUMNS, cell, sheet
-from rearguard.report.cases.xarf import report
+from rearguard.report.cases.xarf import UNTOLD, report
 from rearguard.report.inventory import load_inventory
 
 KEY = re.compile(r"^[a-z_][a-z_0-9]+(\.[a-z_0-9]+)*$")
@@ -73,7 +73,7 @@ def events_of(analysis: Analysis) -> list[dict[str, Any]]:
 
 
 def reports_of(*findings: Finding, **more: Any) -> list[dict[str, Any]]:
-    texts = [report(case) for case in build_cases(desk(list(findings), **more)).cases]
+    texts = [report(case, UNTOLD) for case in build_cases(desk(list(findings), **more)).cases]
     return [json.loads(text) for text in texts if text is not None]
 
 

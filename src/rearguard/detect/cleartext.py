@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rearguard.detect import wording
 from rearguard.detect.heard import proving
 from rearguard.detect.making import make
-from rearguard.detect.said import Traffic, accepted, point, say, traffic
+from rearguard.detect.said import Traffic, accepted, point, say, traffic, worst_first
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.touches import PROTOCOLS
 from rearguard.detect.voices import device_of
@@ -75,14 +75,13 @@ class Cleartext:
             return Conclusion()
         found = sorted(groups.items())
         moved = traffic([spoken for _, spoken in found], context)
-        findings = [
-            _finding(key, spoken, moved.get(place), context)
+        cases = [
+            _Case.of(key, spoken, moved.get(place), context)
             for place, (key, spoken) in enumerate(found)
             if not (place in moved and moved[place].home)
         ]
-        findings.sort(key=lambda one: (-one.severity.rank, -one.contacts, one.id))
-        limit = context.policy.limits.findings_per_kind
-        return Conclusion(tuple(findings[:limit]), max(0, len(findings) - limit))
+        listed = worst_first(cases, lambda one: (one.severity[0], one.contacts, str(one.key)), context)
+        return Conclusion(tuple(_finding(case, context) for case in listed), len(cases) - len(listed))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,6 +92,33 @@ class _Key:
     device: End
     interface: str
     way: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What was said with one device or in one network, judged."""
+
+    key: _Key
+    spoken: list[Voice]
+    moved: Traffic | None
+    others: list[End]
+    """The other side, once for each exchange."""
+    let_in: bool
+    labels: list[str]
+    severity: tuple[Severity, str]
+    contacts: int
+
+    @classmethod
+    def of(cls, key: _Key, spoken: list[Voice], moved: Traffic | None, context: Context) -> _Case:
+        others = [voice.server if key.interface == SESSIONS else voice.client for voice in spoken]
+        labels = ["own-controller"] if key.network else []
+        if (moved is not None and moved.excepted) or accepted(key.device, others, key.interface, context):
+            labels += ["exception", "muted"]
+        let_in = any(voice.exchange.login == "succeeded" for voice in spoken)
+        real = let_in or any(secret.kind not in GUESSES for voice in spoken for secret in _secrets(voice))
+        severity = _severity(bool(key.network), real, "muted" in labels)
+        contacts = len({voice.contact for voice in spoken})
+        return cls(key, spoken, moved, others, let_in, labels, severity, contacts)
 
 
 def _secrets(voice: Voice) -> Iterator[Secret]:
@@ -132,17 +158,14 @@ def _key(voice: Voice, interface: str, context: Context) -> _Key:
     return _Key("", device_of(end, network, context.policy), interface, voice.way)
 
 
-def _finding(key: _Key, spoken: list[Voice], moved: Traffic | None, context: Context) -> Finding:
-    outward, own = key.interface == SESSIONS, bool(key.network)
-    others = [voice.server if outward else voice.client for voice in spoken]
-    devices = list(dict.fromkeys(voice.client if outward else voice.server for voice in spoken))
+def _finding(case: _Case, context: Context) -> Finding:
+    key, spoken, own = case.key, case.spoken, bool(case.key.network)
+    devices = list(
+        dict.fromkeys(voice.client if key.interface == SESSIONS else voice.server for voice in spoken)
+    )
     what = f"in the network {key.network}" if own else f"of our device {format_address(*devices[0])}"
-    said = say(spoken, others, _evidence(spoken, context), moved, context)
+    said = say(spoken, case.others, _evidence(spoken, context), case.moved, context)
     kinds = Counter(secret.kind for voice in spoken for secret in _secrets(voice))
-    labels = ["own-controller"] if own else []
-    if said.excepted or accepted({*others, *(() if own else devices)}, key.interface, context):
-        labels += ["exception", "muted"]
-    let_in = any(voice.exchange.login == "succeeded" for voice in spoken)
     words = ", ".join(f"{count:,} x {READABLE[kind]}" for kind, count in sorted(kinds.items()))
     who = "controller" if own else "unauthorised address"
     limits = context.policy.limits
@@ -152,9 +175,9 @@ def _finding(key: _Key, spoken: list[Voice], moved: Traffic | None, context: Con
         subject=Subject("device", key.network if own else format_address(*devices[0]), True),
         entry=context.catalogue.get(key.interface),
         way=key.way,
-        severity=_severity(own, let_in or not kinds.keys() <= GUESSES, "muted" in labels),
+        severity=case.severity,
         confidence=0.99,
-        labels=labels,
+        labels=case.labels,
         shows=("unprotected-controller-channel",),
         reason=(
             f"On {key.interface} {what} anybody on the way could read {words}, in sessions with"
@@ -166,7 +189,7 @@ def _finding(key: _Key, spoken: list[Voice], moved: Traffic | None, context: Con
             "shown": sorted({secret.shown for voice in spoken for secret in _secrets(voice)})[
                 : limits.peers_sample
             ],
-            "login_succeeded": let_in,
+            "login_succeeded": case.let_in,
             "devices": len(devices),
             "devices_sample": [format_address(*device) for device in devices[: limits.peers_sample]],
         },

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
-from rearguard.detect.fallen import attacks_of, by_device, felled_by, fetches, with_attack
+from rearguard.detect.fallen import attacks_of, by_device, felled_by, fetches, shared_label, with_attack
 from rearguard.detect.making import make, transport
 from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
@@ -34,7 +34,6 @@ from rearguard.model.finding import Finding, Kind, Severity
 
 if TYPE_CHECKING:
     from rearguard.detect.falls import Fall
-    from rearguard.policy.policy import Policy
 
 __all__ = ["Compromised"]
 
@@ -189,15 +188,12 @@ def _finding(
         )
     if fell:
         signs["fetch"] = f"before that it contacted {fell[0].host}, which an attack had named"
-    shared_address = network is not None and is_shared(context.policy, network)
     told = wording.labels(portrait)
     details: dict[str, Any] = {
         "signs": list(signs),
         "bare_share": round(group["bare_share"], 4),
         "tries": portrait.tries,
     }
-    if shared_address:
-        details["shared_address"] = "several subscribers share it; port and time of the evidence tell which"
     certain = 0.99 if worm or fell else _confidence(portrait, group["peak"] / group["abroad"])
     return make(
         Kind.COMPROMISED_DEVICE,
@@ -207,7 +203,7 @@ def _finding(
         way=group["way"],
         severity=_severity(worm, bool(fell), "muted" in told),
         confidence=CEILING if worm and fell else certain,
-        labels=(*told, *(("shared-address",) if shared_address else ())),
+        labels=(*told, *shared_label(network, context)),
         attacks=attacks_of(fell),
         reason=(
             f"Our device {subject.address} tried {wording.many(portrait.seen, 'destination')} on {where}:"
@@ -225,12 +221,6 @@ def _severity(worm: bool, fell: bool, muted: bool) -> tuple[Severity, str]:
     if worm:
         return Severity.CRITICAL, "it carries the fingerprint of the Mirai family"
     return Severity.HIGH, "it scans like a worm"
-
-
-def is_shared(policy: Policy, network: str) -> bool:
-    """Whether several subscribers stand behind an address of this network (rule A7)."""
-    entry = policy.networks.get(network)
-    return entry is not None and entry.kind in {"cgn", "dslite", "map"}
 
 
 def _confidence(portrait: Portrait, excess: float) -> float:

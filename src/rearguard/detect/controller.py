@@ -101,7 +101,7 @@ def _finding(spoken: list[Voice], moved: Traffic | None, context: Context) -> Fi
         event for voice in told if voice.exchange.inform for event in voice.exchange.inform.events
     )
     labels = ["certain" if certain else "possible"]
-    if accepted((server, *devices), entry.id, context) or said.excepted:
+    if said.excepted or accepted(server, devices, entry.id, context):
         labels += ["exception", "muted"]
     changed = sorted(TAKES_OVER & {name for voice in told for name in voice.exchange.rpcs})
     return make(

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.answers import Step
-from rearguard.detect.compromised import is_shared
 from rearguard.detect.making import make, transport
 from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
@@ -130,7 +129,7 @@ class Exposed:
         policy, catalogue, con = context.policy, context.catalogue, context.con
         if not context.overview.answers:
             return Conclusion()
-        shared = [(name,) for name in policy.networks if is_shared(policy, name)]
+        shared = [(name,) for name, network in policy.networks.items() if network.shared]
         known = sorted({(port,) for _, port in catalogue.ports(opt_in=True)})
         con.execute(
             table_sql("shared_networks (network VARCHAR)", shared)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rearguard.detect.shape import Context
     from rearguard.detect.voices import End
 
-__all__ = ["attacks_of", "by_device", "felled_by", "fetches", "with_attack"]
+__all__ = ["attacks_of", "by_device", "felled_by", "fetches", "shared_label", "with_attack"]
 
 MAX_LINKS = 20
 """Attempts that a finding lists as the cause; many attackers name the same host."""
@@ -86,6 +86,11 @@ def fetches(fell: Sequence[Fall], context: Context) -> list[Finding]:
     return found
 
 
+def shared_label(network: str | None, context: Context) -> tuple[str, ...]:
+    """``shared-address`` where several subscribers share one: port and time of the evidence tell which (rule A7)."""
+    return ("shared-address",) if network is not None and context.policy.networks[network].shared else ()
+
+
 def _way(fall: Fall, context: Context) -> int:
     inside = context.policy.network_of(from_halves(*fall.address)) is not None
     return bits.INTERNAL if inside else bits.OUTBOUND
@@ -93,6 +98,7 @@ def _way(fall: Fall, context: Context) -> int:
 
 def _fetch(device: End, way: int, fell: list[Fall], context: Context) -> Finding:
     address = format_address(*device)
+    network = context.policy.network_of(from_halves(*device))
     first = fell[0]
     _, attempt = first.felled_by[0]
     seconds = (first.time - attempt.hit.proof.ts) / SECOND
@@ -102,9 +108,8 @@ def _fetch(device: End, way: int, fell: list[Fall], context: Context) -> Finding
     evidence = sorted(
         dict.fromkeys(_proofs(fell, context)), key=lambda one: (one.time, one.source, one.record)
     )
-    muted = any(
-        accepted((device,), campaign.interface, context) for fall in fell for campaign, _ in fall.felled_by
-    )
+    interfaces = {campaign.interface for fall in fell for campaign, _ in fall.felled_by}
+    muted = all(accepted(device, [fall.address for fall in fell], name, context) for name in interfaces)
     said = Said(
         peers=Peers(len(hosts), (len(hosts),) * 2, tuple(hosts[: limits.peers_sample])),
         contacts=len({(fall.address, fall.port, fall.proto) for fall in fell}),
@@ -130,7 +135,7 @@ def _fetch(device: End, way: int, fell: list[Fall], context: Context) -> Finding
         way=way,
         severity=severity,
         confidence=0.99 if asked else 0.95,
-        labels=("exception", "muted") if muted else (),
+        labels=(*(("exception", "muted") if muted else ()), *shared_label(network, context)),
         attacks=attacks_of(fell),
         reason=(
             f"Our device {address} {'asked' if first.asked else 'contacted'} {first.host} {seconds:.1f} s after an"

@@ -25,7 +25,7 @@ from rearguard.detect.said import point
 from rearguard.detect.sources import SECOND
 from rearguard.detect.voices import End
 from rearguard.model import bits
-from rearguard.model.address import format_address, from_halves, halves
+from rearguard.model.address import format_address, halves
 from rearguard.model.finding import Evidence
 
 if TYPE_CHECKING:
@@ -150,11 +150,12 @@ def _opened(named: _Named, window: int, context: Context) -> dict[tuple[End, str
     """Meetings with hosts that were named by address: connections that the device opened."""
     import pyarrow as pa
 
+    addresses = {host: _address(host, context) for host in {host for _, host in named}}
     at: dict[tuple[int, int, int, int], list[int]] = {}
     text: dict[tuple[int, int, int, int], str] = {}
     for (device, host), attempts in named.items():
-        address = _address(host)
-        if address is not None and not _is_controller(address, context):
+        address = addresses[host]
+        if address is not None:
             at[*device, *address] = [attempt.hit.proof.ts for _, attempt in attempts]
             text[*device, *address] = host
     if not at:
@@ -227,14 +228,11 @@ def _meeting(one: Exchange, context: Context) -> _Meeting:
     return _Meeting(False, (one.server_hi, one.server_lo), one.asked.ts, one.port, one.proto, True, proof)
 
 
-def _is_controller(address: End, context: Context) -> bool:
-    """A device calls its controller anyway, whatever a payload says."""
-    return bool(context.policy.controllers_at(from_halves(*address), "sessions_at"))
-
-
-def _address(host: str) -> End | None:
-    """Of a host that was named by its address, as it may stand in a URL; None for a name."""
+def _address(host: str, context: Context) -> End | None:
+    """Of a host that was named by its address, as it may stand in a URL; None for a name, and for a controller of
+    the policy, which devices call anyway."""
     try:
-        return halves(ipaddress.ip_address(host.strip("[]")))
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None
+    return None if context.policy.controllers_at(address, "sessions_at") else halves(address)

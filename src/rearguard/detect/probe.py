@@ -26,11 +26,13 @@ __all__ = ["Probe"]
 
 ATTACKERS_SQL = """
 CREATE OR REPLACE TEMP TABLE attackers AS
-SELECT source_hi, source_lo, interface, way
-FROM touches SEMI JOIN attacks USING (source_hi, source_lo, interface, way)
-WHERE opened
+SELECT t.source_hi, t.source_lo, t.interface, t.way
+FROM touches t SEMI JOIN attacks USING (source_hi, source_lo, interface, way)
+LEFT JOIN attacks a ON a.source_hi = t.source_hi AND a.source_lo = t.source_lo AND a.interface = t.interface
+    AND a.way = t.way AND a.server_hi = t.server_hi AND a.server_lo = t.server_lo
+WHERE t.opened
 GROUP BY ALL
-HAVING bool_and((source_hi, source_lo, interface, way, server_hi, server_lo) IN (FROM attacks));
+HAVING bool_and(a.way IS NOT NULL);
 """
 
 CHOSEN_SQL = """
@@ -73,9 +75,9 @@ class Probe:
             for finding in context.of(Kind.SCAN)
             if finding.subject.address is not None and "vertical" in finding.details["shape"]
         ]
+        _note_attackers(context)
         context.con.execute(
             table_sql("swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
-            + _attackers_sql(context)
             + CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind)
         )
         chosen = rows(context.con, "SELECT * FROM chosen")
@@ -86,18 +88,28 @@ class Probe:
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
-def _attackers_sql(context: Context) -> str:
-    """Statements that leave in ``attackers`` the groups all of whose devices were attacked."""
+def _note_attackers(context: Context) -> None:
+    """Leave in ``attackers`` the groups all of whose devices were attacked."""
+    import pyarrow as pa
+
     attacks = {
-        (*campaign.source, campaign.interface, campaign.way, *voice.server)
+        (*campaign.source, campaign.interface, campaign.way, *attempt.voice.server)
         for campaign in context.campaigns
-        for voice in campaign.voices
+        for attempt in campaign.attempts
     }
-    source = "source_hi UBIGINT, source_lo UBIGINT, interface VARCHAR, way UTINYINT"
-    if not attacks:
-        return table_sql(f"attackers ({source})", [])
-    listed = table_sql(f"attacks ({source}, server_hi UBIGINT, server_lo UBIGINT)", sorted(attacks))
-    return listed + ATTACKERS_SQL
+    kinds = {
+        "source_hi": pa.uint64(),
+        "source_lo": pa.uint64(),
+        "interface": pa.string(),
+        "way": pa.uint8(),
+        "server_hi": pa.uint64(),
+        "server_lo": pa.uint64(),
+    }
+    columns = zip(*attacks, strict=True) if attacks else [()] * len(kinds)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
+    context.con.register("attacks", pa.table(arrays, names=[*kinds]))
+    context.con.execute(ATTACKERS_SQL)
+    context.con.unregister("attacks")
 
 
 def _finding(group: dict[str, Any], portrait: Portrait, context: Context) -> Finding:

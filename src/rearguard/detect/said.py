@@ -9,23 +9,26 @@ it are counted and no bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from heapq import nsmallest
+from typing import TYPE_CHECKING, TypeVar
 
 from rearguard.detect.making import transport
 from rearguard.detect.portrait import rows
 from rearguard.detect.touches import OUTCOMES
 from rearguard.model import bits
 from rearguard.model.address import format_address, from_halves
-from rearguard.model.finding import Evidence, Peers
+from rearguard.model.finding import Evidence, Peers, Severity
 
 if TYPE_CHECKING:
     from rearguard.detect.shape import Context
     from rearguard.detect.voices import End, Voice
     from rearguard.dialogue.exchange import Exchange, Proof
 
-__all__ = ["Said", "Traffic", "accepted", "outcome_of", "point", "say", "traffic"]
+__all__ = ["Said", "Traffic", "accepted", "outcome_of", "point", "say", "traffic", "worst_first"]
+
+Case = TypeVar("Case")
 
 TRAFFIC_SQL = """
 SELECT
@@ -143,10 +146,26 @@ def point(exchange: Exchange, proof: Proof, note: str, context: Context) -> Evid
     return Evidence(source, record, proof.ts, transport(exchange.proto), src, sport, dst, dport, note)
 
 
-def accepted(ends: Iterable[End], interface: str, context: Context) -> bool:
-    """Whether an exception of the policy covers one of these addresses on the interface today."""
+def accepted(subject: End, others: Iterable[End], interface: str, context: Context) -> bool:
+    """Whether exceptions of the policy cover the subject on the interface today, or all of the other side."""
     if not context.policy.exceptions:
         return False
-    return any(
-        context.policy.exemption(from_halves(*end), interface, context.today) is not None for end in {*ends}
+    return _exempt(subject, interface, context) or all(
+        _exempt(other, interface, context) for other in dict.fromkeys(others)
     )
+
+
+def _exempt(end: End, interface: str, context: Context) -> bool:
+    return context.policy.exemption(from_halves(*end), interface, context.today) is not None
+
+
+def worst_first(
+    cases: Iterable[Case], rank: Callable[[Case], tuple[Severity, int, str]], context: Context
+) -> list[Case]:
+    """As many as are listed of a kind. ``rank``: severity, contacts, and an id that decides between equals."""
+
+    def order(case: Case) -> tuple[int, int, str]:
+        severity, contacts, name = rank(case)
+        return -severity.rank, -contacts, name
+
+    return nsmallest(context.policy.limits.findings_per_kind, cases, key=order)

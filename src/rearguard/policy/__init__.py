@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from rearguard.policy.entries import Controller, Drop, Edge, Exemption, GuardedNetwork, ObserverRule, Surveyor
+from rearguard.policy.entries import (
+    Controller,
+    Drop,
+    Edge,
+    Exemption,
+    GuardedNetwork,
+    ObserverRule,
+    Operator,
+    Surveyor,
+)
 from rearguard.policy.flags import policy_from_flags
 from rearguard.policy.load import load_policy, parse_policy
 from rearguard.policy.notice import Notice
@@ -22,6 +31,7 @@ __all__ = [
     "Limits",
     "Notice",
     "ObserverRule",
+    "Operator",
     "Policy",
     "Port",
     "Surveyor",

@@ -19,6 +19,7 @@ from rearguard.policy.entries import (
     Exemption,
     GuardedNetwork,
     ObserverRule,
+    Operator,
     Sampling,
     Surveyor,
 )
@@ -29,6 +30,7 @@ __all__ = ["refresh"]
 
 _MODELS: dict[str, type[BaseModel]] = {
     "policy": Policy,
+    "operator": Operator,
     "networks": GuardedNetwork,
     "controllers": Controller,
     "edges": Edge,

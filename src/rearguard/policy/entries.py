@@ -5,10 +5,11 @@ Keys that are not named here are errors, so a misspelt key can never mean "not s
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rearguard.model.address import Address, Network
 from rearguard.model.prefixes import PrefixSet
@@ -36,6 +37,7 @@ __all__ = [
     "GuardedNetwork",
     "NetworkKind",
     "ObserverRule",
+    "Operator",
     "Sampling",
     "Surveyor",
 ]
@@ -178,6 +180,28 @@ class Sampling(Entry):
     observers: dict[Word, Rate] = Field(
         default_factory=dict, description="By name of the observer; wins over what the source tells."
     )
+
+
+_MAILBOX = re.compile(r"[^@\s]{1,64}@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)")
+
+
+class Operator(Entry):
+    """Who runs the networks: what a case says of its sender."""
+
+    name: Text = Field(description="The organisation.")
+    contact: Text = Field(description="The abuse desk's mail address.")
+
+    @field_validator("contact")
+    @classmethod
+    def _is_a_mailbox(cls, contact: str) -> str:
+        if not _MAILBOX.fullmatch(contact):
+            raise wrong("it is no mail address", "write it as abuse@example.net")
+        return contact
+
+    @property
+    def domain(self) -> str:
+        """What stands behind the @ of the contact."""
+        return self.contact.rpartition("@")[2]
 
 
 class Surveyor(Entry):

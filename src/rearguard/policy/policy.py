@@ -28,6 +28,7 @@ from rearguard.policy.entries import (
     Exemption,
     GuardedNetwork,
     ObserverRule,
+    Operator,
     Sampling,
     Surveyor,
 )
@@ -57,6 +58,9 @@ class Authorisation:
 class Policy(Entry):
     """A checked ``rearguard.yaml``; what it leaves out has the documented default."""
 
+    operator: Operator | None = Field(
+        default=None, description="Who runs the networks: the sender of the cases. Changes no finding."
+    )
     networks: dict[Word, GuardedNetwork] = Field(
         default_factory=dict, description="Where managed devices live, by name."
     )
@@ -116,6 +120,7 @@ class Policy(Entry):
     def digest(self) -> str:
         """``sha256:`` over what it means: order, comments, reasons and review dates do not count."""
         meaning = self.meaning()
+        meaning.pop("operator", None)
         for section in ("drop", "exceptions"):
             meaning[section] = sorted((_without_texts(entry) for entry in meaning[section]), key=_canonical)
         meaning["surveyors"] = {name: _without_texts(entry) for name, entry in meaning["surveyors"].items()}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rearguard.report.cases.build import MAX_CASES, build_cases
 from rearguard.report.cases.intelmq import events
 from rearguard.report.cases.sheet import sheet
-from rearguard.report.cases.xarf import report
+from rearguard.report.cases.xarf import report, reporter
 
 if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
@@ -32,7 +33,7 @@ def write_cases(analysis: Analysis, folder: Path) -> list[Path]:
     lines = folder / "intelmq.jsonl"
     with lines.open("w", encoding="ascii") as stream:
         stream.writelines(f"{line}\n" for line in events(cases, analysis.catalogue))
-    written = [table, lines, *_reports(cases, folder / "xarf")]
+    written = [table, lines, *_reports(cases, reporter(analysis.policy.operator), folder / "xarf")]
     if cases.left_off:
         note = folder / "left-off.txt"
         note.write_text(
@@ -44,10 +45,10 @@ def write_cases(analysis: Analysis, folder: Path) -> list[Path]:
     return written
 
 
-def _reports(cases: Cases, folder: Path) -> list[Path]:
+def _reports(cases: Cases, sender: Mapping[str, str], folder: Path) -> list[Path]:
     written = []
     for case in cases.cases[:MAX_REPORTS]:
-        text = report(case)
+        text = report(case, sender)
         if text is not None:
             folder.mkdir(exist_ok=True)
             path = folder / f"{case.id}.json"

@@ -36,23 +36,35 @@ from rearguard.report.cases.sheet import cell
 from rearguard.report.escape import visible
 
 if TYPE_CHECKING:
+    from rearguard.policy import Operator
     from rearguard.report.cases.case import Case
     from rearguard.report.cases.concern import Concern
 
-__all__ = ["REPORTER", "VERSION", "report", "speaker"]
+__all__ = ["UNTOLD", "VERSION", "report", "reporter", "speaker"]
 
 VERSION = "4.2.0"
 
-REPORTER = {
+UNTOLD = {
     "org": "Operator of the analysed network",
     "contact": "abuse@operator.invalid",
     "domain": "operator.invalid",
 }
-"""XARF wants to know who reports; a capture does not tell. Reserved names (RFC 2606) until it is filled in."""
+"""XARF wants to know who reports. Reserved names (RFC 2606) where the policy does not say (``operator``)."""
 
 _MOST_EVIDENCE = 50
 _MOST_TAGS = 20
 _TAG = re.compile(r"[^a-z0-9_+-]+")
+
+
+def reporter(operator: Operator | None) -> dict[str, str]:
+    """Who reports, as XARF has it."""
+    if operator is None:
+        return dict(UNTOLD)
+    return {
+        "org": visible(operator.name, 200),
+        "contact": visible(operator.contact, 320),
+        "domain": operator.domain,
+    }
 
 
 def speaker(case: Case) -> Concern | None:
@@ -60,13 +72,13 @@ def speaker(case: Case) -> Concern | None:
     return next((concern for concern in case.concerns if _type(concern)), None)
 
 
-def report(case: Case, reporter: Mapping[str, str] = REPORTER) -> str | None:
+def report(case: Case, sender: Mapping[str, str]) -> str | None:
     """The report as ASCII JSON with a newline at the end; None when the device is the source of nothing."""
     concern = speaker(case)
     if concern is None:
         return None
     content = {
-        **_identity(case, concern, reporter),
+        **_identity(case, concern, sender),
         **_source(concern),
         **(_type(concern) or {}),
         "confidence": round(concern.finding.confidence, 4),
@@ -80,13 +92,13 @@ def report(case: Case, reporter: Mapping[str, str] = REPORTER) -> str | None:
     return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
 
 
-def _identity(case: Case, concern: Concern, reporter: Mapping[str, str]) -> dict[str, Any]:
+def _identity(case: Case, concern: Concern, sender: Mapping[str, str]) -> dict[str, Any]:
     return {
         "xarf_version": VERSION,
         "report_id": _uuid(case),
         "timestamp": _time(concern.shown[0].time if concern.shown else concern.first_seen),
-        "reporter": dict(reporter),
-        "sender": dict(reporter),
+        "reporter": dict(sender),
+        "sender": dict(sender),
         "evidence_source": "traffic_analysis",
     }
 
