@@ -7,13 +7,15 @@ from typing import ClassVar
 
 import pytest
 
-from detect.build import contact, detect, devices, policy, view
+from detect.build import contact, detect, devices, of, policy, view
+from detect.talk import WORM, exchange, inform, secret
 from rearguard.catalogue.catalogue import load
 from rearguard.detect import detectors, run
 from rearguard.detect.estimate import chance_seen, interval, must_touch, needed, spread
 from rearguard.detect.facts import FACTS
 from rearguard.detect.run import ordered
 from rearguard.detect.scan import Scan
+from rearguard.lessons import load as load_knowledge
 from rearguard.model.finding import Kind
 
 
@@ -56,6 +58,26 @@ def test_detectors_leave_nothing_behind_in_the_view() -> None:
     first = run(made, policy(), load())
     assert set(made.con.execute(asked).fetchall()) == before
     assert run(made, policy(), load()) == first
+
+
+def test_mechanisms_that_detectors_name_themselves_are_in_the_knowledge_base() -> None:
+    named = [
+        *of(detect(*(contact(at=i / 100, tries=30, client=f"203.0.113.{i}") for i in range(1, 60))), "flood"),
+        *of(detect(contact(port=1900, proto="udp", outcome="answered")), "exposed-device"),
+        *of(detect(exchanges=[exchange(port=23, secrets=(secret("telnet-login"),))]), "cleartext-management"),
+        *of(
+            detect(exchanges=[exchange("198.51.100.20", WORM, 80, inform=inform("0 BOOTSTRAP"))]),
+            "unauthorised-controller",
+        ),
+    ]
+    assert [one.mechanisms[0] for one in named] == [
+        "unauthenticated-dos",
+        "lan-protocol-on-wan",
+        "unprotected-controller-channel",
+        "unprotected-controller-channel",
+    ]
+    known = {one.id for one in load_knowledge().mechanisms}
+    assert {name for one in named for name in one.mechanisms} <= known
 
 
 def test_no_contact_at_all_is_no_finding() -> None:

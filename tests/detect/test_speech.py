@@ -131,6 +131,16 @@ def test_an_identity_that_anybody_proved_makes_later_visits_tries() -> None:
     assert scan.peers.count == 12
 
 
+def test_answers_that_a_device_makes_up_are_bounded() -> None:
+    rows = [contact(client=client, server=DEVICE, outcome="conversed") for client in strangers(60)]
+    told = [
+        exchange(client, DEVICE, answer="refused", status=400 + n) for n, client in enumerate(strangers(60))
+    ]
+    [exposed] = of(result(*told, contacts=rows), "exposed-device")
+    assert len(exposed.details["came_back"]) == 20
+    assert len(exposed.evidence) == policy().limits.evidence
+
+
 def test_lan_only_on_the_wan_is_critical() -> None:
     rows = [contact(client=STRANGER, server=DEVICE, port=5555, outcome="conversed")]
     told = exchange(STRANGER, DEVICE, 5555, answer="reply", identity="adb")
@@ -239,11 +249,12 @@ def test_models_are_bounded_and_hostile_words_kept() -> None:
         exchange(
             f"10.0.{n // 200}.{n % 200 + 1}", FOREIGN, 80, at=n, answer="soap",
             inform=inform("2 PERIODIC", f"{n} <script>", at=n, manufacturer=f"\x1b[31m{n}", serial="=1+1"),
+            rpcs=(f"Method{n}",),
         )
         for n in range(300)
     ]  # fmt: skip
     [found] = controllers(*told)
-    assert len(found.details["models"]) == len(found.details["events"]) == 20
+    assert {len(found.details[name]) for name in ("models", "events", "methods")} == {20}
     assert found.details["models"][0]["manufacturer"].startswith("\x1b[31m")
 
 

@@ -128,7 +128,8 @@ def told(name: str, content: bytes) -> str:
     if not name.endswith(".parquet"):
         return content.decode()
     table = pq.read_table(name)
-    kept = [field for field in table.schema if not pa.types.is_timestamp(field.type) and field.type != pa.binary(16)]
+    skipped = pa.types.is_timestamp, pa.types.is_fixed_size_binary
+    kept = [field for field in table.schema if not any(has(field.type) for has in skipped)]
     rows = table.select([field.name for field in kept]).to_pylist()
     return f"{rows} {table.schema.metadata}"
 

@@ -36,7 +36,7 @@ SESSIONS = "cwmp-acs"
 """The interface that a controller of CWMP devices listens on."""
 BOOTSTRAP = "0 BOOTSTRAP"
 MAX_MODELS = 20
-"""Models that a finding lists; whoever sends Informs may invent any number."""
+"""Models, events and methods that a finding lists; whoever sends Informs may invent any number."""
 TAKES_OVER = frozenset(
     {"SetParameterValues", "Download", "ScheduleDownload", "FactoryReset", "ChangeDUState"}
 )
@@ -119,7 +119,7 @@ def _finding(spoken: list[Voice], moved: Traffic | None, context: Context) -> Fi
             "certainty": labels[0],
             "events": dict(sorted(events.items(), key=lambda item: (-item[1], item[0]))[:MAX_MODELS]),
             "bootstraps": events[BOOTSTRAP],
-            "methods": sorted({name for voice in told for name in voice.exchange.rpcs}),
+            "methods": sorted({name for voice in told for name in voice.exchange.rpcs})[:MAX_MODELS],
             "models": _models(told),
         },
     )

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Exposed"]
 
+MAX_ANSWERS = 20
+"""Different answers that a finding lists; a device may make up statuses."""
+
 TALKATIVE = 2048
 """Bytes of payload in one conversation, more than a refusal with its headers needs."""
 
@@ -172,7 +175,7 @@ def _finding(group: dict[str, Any], portrait: Portrait, heard: Heard, context: C
     entry = context.catalogue.get(group["interface"])
     proof, proven, confidence = _proof(group)
     labels = ["exception", "muted"] if portrait.all_exception else []
-    remark = f" It {heard.said[0]['came_back']}." if heard.said else ""
+    remark = f" What came back: {heard.said[0]['came_back']}." if heard.said else ""
     if group["open_ports"] is not None:
         labels.append("answers-alike")
         confidence = 0.5
@@ -203,7 +206,7 @@ def _finding(group: dict[str, Any], portrait: Portrait, heard: Heard, context: C
         details={
             "proof": proof,
             "payload_read": bool(heard.said),
-            "came_back": {one["came_back"]: one["remotes"] for one in heard.said},
+            "came_back": {one["came_back"]: one["remotes"] for one in heard.said[:MAX_ANSWERS]},
             "identities": list(heard.identities),
             "only_surveyors": portrait.all_surveyor,
             "answers_on_ports": group["open_ports"],
@@ -270,9 +273,11 @@ def _inner(entry: Interface, heard: Heard, context: Context) -> Interface | None
 
 def _by_answer(worst: dict[str, Any]) -> tuple[Severity, str]:
     """Rule B7: whether a login was asked first."""
+    if worst["step"] == Step.TAKEN:
+        return Severity.HIGH, "a login of a stranger was let in"
     if worst["step"] >= Step.OPEN or worst["answer"] == "fault":
-        return Severity.HIGH, f"to a stranger it said: {worst['came_back']}"
-    return Severity.MEDIUM, f"strangers reach it; it said: {worst['came_back']}"
+        return Severity.HIGH, f"no login is in the way; what came back: {worst['came_back']}"
+    return Severity.MEDIUM, f"strangers reach it; what came back: {worst['came_back']}"
 
 
 def _device_text(group: dict[str, Any], context: Context) -> str:

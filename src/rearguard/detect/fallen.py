@@ -87,7 +87,7 @@ def fetches(fell: Sequence[Fall], context: Context) -> list[Finding]:
 
 
 def shared_label(network: str | None, context: Context) -> tuple[str, ...]:
-    """``shared-address`` where several subscribers share one: port and time of the evidence tell which (rule A7)."""
+    """``shared-address`` where several subscribers have one: port and time of the evidence tell which (A7)."""
     return ("shared-address",) if network is not None and context.policy.networks[network].shared else ()
 
 

@@ -36,7 +36,10 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Severity).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -33,11 +33,11 @@ __all__ = ["Pseudonyms"]
 
 RESERVED: dict[int, Network] = {4: IPv4Network("240.0.0.0/4"), 6: IPv6Network("e000::/4")}
 
-_RUN = re.compile(r"\d[\d.]*\.\d+(?:/\d{1,3}(?![\d.]))?")
+_RUN = re.compile(r"(?<![\d.])[\d.]{7,}(?:/\d{1,3}(?![\d.]))?")
 """Digits and dots: an IPv4 address or prefix, or something that may hide one."""
 _WINDOW = re.compile(r"(?=(\d{1,3}(?:\.\d{1,3}){3}))")
 _V6 = re.compile(
-    r"(?<![0-9A-Fa-f:])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{2,39}"
+    r"(?<![0-9A-Fa-f:])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{2,80}"
     r"(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![0-9A-Fa-f:]|\.\d)(?:/\d{1,3}(?![\d.]))?"
 )
 _SEPARATED = re.compile(r"(?<!\d)(\d{1,3})([-_]|%2[eE])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d)")
@@ -92,7 +92,7 @@ class Pseudonyms:
         for pattern, replace in (
             (_NIBBLES, self._nibbles),
             (_REVERSED, self._reversed),
-            (_V6, self._written),
+            (_V6, self._run),
             (_RUN, self._run),
             (_SEPARATED, self._separated),
             (_NUMBER, self._number),
@@ -100,12 +100,20 @@ class Pseudonyms:
             text = pattern.sub(replace, text)
         return text
 
-    def _written(self, match: re.Match[str]) -> str:
+    def _run(self, match: re.Match[str]) -> str:
+        """An address or a prefix, perhaps with a full stop behind it; or more than that, which may hide one."""
+        core = match[0].strip(".")
+        if _parsed(core.partition("/")[0]) is None:
+            return self._hidden(match[0])
+        before, _, after = match[0].partition(core)
+        return f"{before}{self._one(core)}{after}"
+
+    def _one(self, text: str) -> str:
         """An address, or a prefix, whose host bits stay what they were: none, or some."""
-        address, slash, length = match[0].partition("/")
+        address, slash, length = text.partition("/")
         found = _parsed(address)
         if found is None or not self.is_own(found):
-            return match[0]
+            return text
         replaced = self.address(found)
         if slash and int(length) <= _unmapped(found).max_prefixlen:
             inside = ip_network((_unmapped(found), int(length)), strict=False)
@@ -113,23 +121,13 @@ class Pseudonyms:
                 replaced = ip_network((replaced, int(length)), strict=False).network_address
         return f"{replaced}{slash}{length}"
 
-    def _run(self, match: re.Match[str]) -> str:
-        if match[0].partition("/")[0].count(".") == 3:
-            return (
-                self._written(match)
-                if _parsed(match[0].partition("/")[0]) is not None
-                else self._hidden(match)
-            )
-        return self._hidden(match)
-
-    def _hidden(self, match: re.Match[str]) -> str:
-        """Too many digits or dots: when any four numbers of it are an own address, all of it goes."""
-        for window in _WINDOW.finditer(match[0]):
-            for cut in range(3):
-                found = _parsed(window[1][: len(window[1]) - cut])
-                if found is not None and self.is_own(found):
-                    return str(self.address(found))
-        return match[0]
+    def _hidden(self, text: str) -> str:
+        """Too many digits, dots or colons: when any part of it is an own address, all of it goes."""
+        for part in _parts(text):
+            found = _parsed(part)
+            if found is not None and self.is_own(found):
+                return str(self.address(found))
+        return text
 
     def _nibbles(self, match: re.Match[str]) -> str:
         found = IPv6Address(int(match[1].replace(".", "")[::-1], 16))
@@ -221,6 +219,17 @@ class Pseudonyms:
 def _unmapped(address: Address) -> Address:
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return address if mapped is None else mapped
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What could be an address within it."""
+    if ":" not in text:
+        for window in _WINDOW.finditer(text):
+            yield from (window[1][: len(window[1]) - cut] for cut in range(3))
+        return
+    for begin in range(len(text)):
+        if begin == 0 or text[begin - 1] != text[begin] or text[begin] != ":":
+            yield from (text[begin:end] for end in range(len(text), begin + 3, -1))
 
 
 def _parsed(text: str) -> Address | None:

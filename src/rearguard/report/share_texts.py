@@ -13,21 +13,22 @@ __all__ = ["WITHHELD", "SharedTexts", "shared_names", "tokens_of"]
 
 WITHHELD = "(withheld)"
 
-_CALLED = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|psk|pin|secret|token|(?:api|pre_?shared)?_?key|community|auth|session(?:id)?)"
-)
+_CALLED = r"(?:pass(?:word|wd|phrase|code)?|pwd|psk|pin|secret|token|(?:api|pre_?shared)?_?key|community|auth|session(?:id)?)"
 _SECRETS = (
-    re.compile(r"(?i)\b((?:proxy-)?authorization\s*:\s*\w+\s+)[^\r\n]+"),
-    re.compile(r"(?i)\b((?:set-)?cookie\s*:\s*)[^\r\n]+"),
-    re.compile(rf"(?i)([\w.-]*{_CALLED}[\w.-]*\s*[=:]\s*)(?!//)[^\s&;,<>]+"),
-    re.compile(rf"(?i)(<[\w:.-]*{_CALLED}[\w.-]*(?:\s[^<>]*)?>)[^<]+"),
-    re.compile(r"(?i)(\w+://)[^\s/@]+:[^\s/@]+(?=@)"),
+    re.compile(r"(?i)\b((?:proxy-)?authorization\s{0,9}:\s{0,9}\w{1,20}\s{1,9})[^\r\n]+"),
+    re.compile(r"(?i)\b((?:set-)?cookie\s{0,9}:\s{0,9})[^\r\n]+"),
+    re.compile(rf"(?i)({_CALLED}[\w.-]{{0,40}}\s{{0,9}}[=:]\s{{0,9}})(?!//)[^\s&;,<>]+"),
+    re.compile(rf"(?i)(<[\w:.-]{{0,60}}{_CALLED}[\w.-]{{0,40}}(?:\s[^<>]{{0,200}})?>)[^<]+"),
+    re.compile(r"(://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)"),
 )
-"""Credentials in requests: headers, form fields, elements, addresses with a login. The first group stays."""
+"""Credentials in requests: headers, form fields, elements, addresses with a login. The first group stays.
+
+Every repetition is bounded: a peer chose the text, and shall not choose how long it takes to read.
+"""
 
 _TOKEN = re.compile(r"[^\s\"'<>(),;=&|]+")
-_FILE = re.compile(r"[^\s:'\"]*/(?=[^\s/:'\"]+\.[A-Za-z]\w{0,7}\b)")
-_FOLDER = re.compile(r"(?<![^\s:'\"(])/(?:[^\s/:'\"]+/)+")
+_FILE = re.compile(r"[^\s:'\"/]{0,255}/(?=[^\s:'\"]{1,4096}\.[A-Za-z]\w{0,7}\b)")
+_FOLDER = re.compile(r"(?<![^\s:'\"(])/(?:[^\s/:'\"]{1,255}/)+")
 
 _PRIVATE = frozenset({"serial", "shown", "contact", "subscriber", "subscribers", "login", "user", "username"})
 """Keys of ``details`` whose values name a person or a line, whoever wrote them."""
