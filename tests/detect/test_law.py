@@ -7,7 +7,7 @@ import random
 from dataclasses import replace
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detect.build import census, contact, detect, devices, policy, strangers, view
@@ -119,6 +119,7 @@ def speak(client: str, home: str, what: str, at: int, answer: str, rec: int) -> 
 
 
 @settings(max_examples=15, deadline=None)
+@example([], 2, random.Random(1))
 @given(TALKS, st.integers(2, 3), st.randoms(use_true_random=False))
 def test_what_was_said_may_come_in_any_window_and_order(
     given_talks: list[tuple[str, str, str, int, str]], cuts: int, chance: random.Random
@@ -150,6 +151,7 @@ def test_what_was_said_may_come_in_any_window_and_order(
     ]
     divided = run_windows(windows, policy(), load(), attacks=ATTACKS, today=date(2026, 11, 22))
     assert plain(divided) == plain(whole)
-    assert {
-        "exploit-attempt", "compromised-device", "cleartext-management", "unauthorised-controller", "exposed-device"
-    } <= {str(finding.kind) for finding in whole.findings}  # fmt: skip
+    kinds = {str(finding.kind) for finding in whole.findings}
+    assert {"exploit-attempt", "cleartext-management", "unauthorised-controller", "exposed-device"} <= kinds
+    # A host that many devices knew before they were attacked fells nobody, so talks may take this one away.
+    assert given_talks or "compromised-device" in kinds

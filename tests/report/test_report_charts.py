@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
-from tests.report.build import HOSTILE, SECOND, START, Row, analysis, nothing, source
+from tests.report.build import HOSTILE, SECOND, START, Row, analysis, finding, nothing, source
 
 from rearguard.report.charts import Studio, inert
 from rearguard.report.charts.data import MOST_BARS, MOST_SERIES, bucket_seconds, chart_data
@@ -156,3 +156,26 @@ def test_records_without_a_time_make_no_timeline() -> None:
     made = nothing()
     made.view = replace(made.view, sources=(source(first_seen=None, last_seen=None),))
     assert chart_data(made)["timeline"]["rows"] == []
+
+
+def test_events_are_numbered_and_those_close_together_share_a_mark() -> None:
+    at = (0, 1, 2, 150, 290)
+    events = tuple(
+        finding(address=f"203.0.113.{n}", interface=f"i{n}", first_seen=START + second * SECOND)
+        for n, second in enumerate(at)
+    )
+    marks = chart_data(analysis(findings=events))["timeline"]["marks"]
+    assert [mark["name"] for mark in marks] == ["1-3", "4", "5"]
+    assert [mark["at"] for mark in marks] == [
+        (START + second * SECOND) // 1_000_000 for second in (0, 150, 290)
+    ]
+    assert chart_data(nothing())["timeline"]["marks"] == []
+
+
+def test_marks_stand_on_the_timeline() -> None:
+    with Studio() as studio:
+        studio.ask(chart_data(analysis(findings=(finding(first_seen=START + 60 * SECOND),))))
+        drawing = studio.collect()
+    texts = {element.text for element in ET.fromstring(drawing.svg["timeline-wide"]).iter("text")}
+    assert "1" in texts
+    assert "k-ink" in drawing.svg["timeline-wide"]

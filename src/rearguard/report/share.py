@@ -103,8 +103,8 @@ def _findings(findings: tuple[Finding, ...], texts: SharedTexts) -> tuple[Findin
 def _finding(item: Finding, texts: SharedTexts) -> Finding:
     return replace(
         item,
-        severity_reason=texts.payload(item.severity_reason),
-        reason=texts.payload(item.reason),
+        severity_reason=texts.plain(item.severity_reason),
+        reason=texts.plain(item.reason),
         peers=replace(item.peers, sample=tuple(texts.plain(peer) for peer in item.peers.sample)),
         labels=tuple(texts.plain(label) for label in item.labels),
         details=texts.value(item.details),

@@ -1,11 +1,15 @@
-"""The judged view under pseudonyms: tables of their own, in a schema of their own, beside the true ones."""
+"""The judged view under pseudonyms: tables of its own behind a connection of its own, beside the true ones."""
 
 from __future__ import annotations
 
-import secrets
+import shutil
+import tempfile
+import weakref
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -15,7 +19,7 @@ from rearguard.report.share_texts import WITHHELD
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rearguard.contacts.view import View
+    from rearguard.contacts.view import SourceInfo, View
     from rearguard.dialogue.exchange import Exchange
     from rearguard.model.address import Network
     from rearguard.report.pseudonyms import Pseudonyms
@@ -27,19 +31,20 @@ _PAIRED = ("judged", "crowd", "initiations")
 """Tables with a client and a server; the census has no address."""
 
 _ADDRESSES = " UNION ".join(
-    f"SELECT {side}_hi, {side}_lo FROM main.{table}" for table in _PAIRED for side in ("client", "server")
+    f"SELECT {side}_hi, {side}_lo FROM {table}" for table in _PAIRED for side in ("client", "server")
 )
 
 _COPY = """
-CREATE TABLE {schema}.{table} AS
-SELECT given.* REPLACE (
-    coalesce(c.new_hi, given.client_hi) AS client_hi, coalesce(c.new_lo, given.client_lo) AS client_lo,
-    coalesce(s.new_hi, given.server_hi) AS server_hi, coalesce(s.new_lo, given.server_lo) AS server_lo
-    {more}
-)
-FROM main.{table} AS given
-LEFT JOIN {schema}.pseudonyms AS c ON c.hi = given.client_hi AND c.lo = given.client_lo
-LEFT JOIN {schema}.pseudonyms AS s ON s.hi = given.server_hi AND s.lo = given.server_lo
+COPY (
+    SELECT given.* REPLACE (
+        coalesce(c.new_hi, given.client_hi) AS client_hi, coalesce(c.new_lo, given.client_lo) AS client_lo,
+        coalesce(s.new_hi, given.server_hi) AS server_hi, coalesce(s.new_lo, given.server_lo) AS server_lo
+        {more}
+    )
+    FROM {table} AS given
+    LEFT JOIN own_pseudonyms AS c ON c.hi = given.client_hi AND c.lo = given.client_lo
+    LEFT JOIN own_pseudonyms AS s ON s.hi = given.server_hi AND s.lo = given.server_lo
+) TO '{file}' (FORMAT PARQUET)
 """
 
 _REASONS = f", CASE WHEN given.exception IS NOT NULL THEN '{WITHHELD}' END AS exception"
@@ -47,31 +52,48 @@ _REASONS = f", CASE WHEN given.exception IS NOT NULL THEN '{WITHHELD}' END AS ex
 
 def shared_view(view: View, own: Iterable[Network], names: Pseudonyms, texts: SharedTexts) -> View:
     """A view whose tables, sources and exchanges tell nothing of the house; the given one is left as it is."""
-    con = view.con.cursor()
-    schema = f"shared_{secrets.token_hex(6)}"
-    con.execute(f"CREATE SCHEMA {schema}")
-    con.register("given_pseudonyms", _pseudonyms(con, own, names))
-    con.execute(f"CREATE TABLE {schema}.pseudonyms AS FROM given_pseudonyms")
-    con.unregister("given_pseudonyms")
-    for table in _PAIRED:
-        con.execute(_COPY.format(schema=schema, table=table, more=_REASONS if table == "judged" else ""))
-    con.execute(f"CREATE VIEW {schema}.census AS FROM main.census; DROP TABLE {schema}.pseudonyms")
-    con.execute(f"SET schema = '{schema}'")
-    return replace(
-        view,
-        con=con,
-        sources=tuple(
-            replace(
-                item,
-                uri=texts.source(item.uri),
-                damaged=None if item.damaged is None else texts.place(item.damaged),
-            )
-            for item in view.sources
-        ),
-        observers=tuple(texts.place(name) for name in view.observers),
-        approximations=[texts.place(line) for line in view.approximations],
-        exchanges=tuple(_exchange(item, names, texts) for item in view.exchanges),
+    folder = Path(tempfile.mkdtemp(prefix="rearguard-"))
+    try:
+        made = replace(
+            view,
+            con=_connection(view.con, folder, own, names),
+            sources=tuple(_source(item, texts) for item in view.sources),
+            observers=tuple(texts.place(name) for name in view.observers),
+            approximations=[texts.place(line) for line in view.approximations],
+            exchanges=tuple(_exchange(item, names, texts) for item in view.exchanges),
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)  # its tables lie there
+    return made
+
+
+def _connection(con: Any, folder: Path, own: Iterable[Network], names: Pseudonyms) -> Any:
+    """A connection of its own with the same tables, rewritten on disk as they may be larger than the memory."""
+    con.register("own_pseudonyms", _pseudonyms(con, own, names))
+    place = str(folder).replace("'", "''")
+    try:
+        for table in _PAIRED:
+            more = _REASONS if table == "judged" else ""
+            con.execute(_COPY.format(table=table, more=more, file=f"{place}/{table}.parquet"))
+        con.execute(f"COPY (FROM census) TO '{place}/census.parquet' (FORMAT PARQUET)")
+    finally:
+        con.unregister("own_pseudonyms")
+    limit, threads = con.execute(
+        "SELECT current_setting('memory_limit'), current_setting('threads')"
+    ).fetchone()
+    made = duckdb.connect(
+        config={"memory_limit": limit, "threads": threads, "temp_directory": str(folder / "duckdb")}
     )
+    for table in (*_PAIRED, "census"):
+        made.execute(f"CREATE VIEW {table} AS FROM read_parquet('{place}/{table}.parquet')")
+    return made
+
+
+def _source(item: SourceInfo, texts: SharedTexts) -> SourceInfo:
+    damaged = None if item.damaged is None else texts.place(item.damaged)
+    return replace(item, uri=texts.source(item.uri), damaged=damaged)
 
 
 def _pseudonyms(con: Any, own: Iterable[Network], names: Pseudonyms) -> pa.Table:

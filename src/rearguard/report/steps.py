@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rearguard.model.finding import Finding, Kind
 from rearguard.report import words
 from rearguard.report.border_words import useful
+from rearguard.report.summary import taken
 
 if TYPE_CHECKING:
     from rearguard.filters.border import Border
@@ -31,12 +32,12 @@ def steps(analysis: Analysis) -> list[str]:
 
 
 def _fallen(findings: Iterable[Finding]) -> str:
-    devices = _subjects(findings, Kind.COMPROMISED_DEVICE)
+    devices = sorted({*_subjects(findings, Kind.COMPROMISED_DEVICE), *taken(findings)})
     if not devices:
         return ""
     return (
-        f"Isolate {_named(devices, 'device')} and tell the subscriber: it stays dangerous to others, and no "
-        "filter at the border repairs it."
+        f"Isolate {_named(devices, 'device')} and tell the owner: a device that was taken over stays dangerous to "
+        "others, and no filter at the border repairs it."
     )
 
 
@@ -67,7 +68,7 @@ def _filter(border: Border | None) -> str:
         )
     if not border.replay.initiations_dropped:
         return ""
-    return f"Check and load {files} where the traffic enters; how to stands at its head."
+    return f"Check and load {files} where the traffic enters; its head says how."
 
 
 def _open(findings: Iterable[Finding]) -> str:
@@ -95,5 +96,5 @@ def _subjects(findings: Iterable[Finding], kind: Kind) -> list[str]:
 
 def _named(addresses: list[str], noun: str) -> str:
     if len(addresses) <= MOST_NAMED:
-        return ", ".join(addresses)
+        return words.listed(addresses, MOST_NAMED)
     return f"{words.count(len(addresses), noun)} ({', '.join(addresses[:MOST_NAMED])} ...)"

@@ -16,7 +16,7 @@ from rearguard.report import border_words, words
 if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
 
-__all__ = ["summary", "title_of", "verdict"]
+__all__ = ["summary", "taken", "title_of", "verdict"]
 
 MOST_NAMED = 3
 
@@ -103,12 +103,11 @@ def _sent(findings: Sequence[Finding]) -> str:
     senders = _subjects(attacks)
     cves = sorted({cve for item in attacks for cve in item.cves})
     what = f" ({_some(cves)})" if cves else ""
-    worked = sorted(_fallen_by_attack(attacks))
-    end = (
-        f"{_some(worked, 'more devices')} then contacted the host that the attack named"
-        if worked
-        else "no device was seen to go where an attack pointed"
-    )
+    fell = sorted({str(device) for item in attacks for device in item.details.get("fell", ())})
+    worked = [f"{_some(fell, 'more devices')} then contacted the host that the attack named"] if fell else []
+    if let_in := [device for device in taken(attacks) if device not in fell]:
+        worked.append(f"{_some(let_in, 'more devices')} let a login in")
+    end = _and(worked) or "no device was seen to give way to one"
     named = _some([f"“{title}”" for title in _titles(attacks)])
     colon = ": " if named else ""
     return f"{words.count(len(senders), 'address', 'addresses')} sent attacks{colon}{named}{what}; {end}."
@@ -125,9 +124,17 @@ def _titles(attacks: Iterable[Finding]) -> list[str]:
     return [title for title, _ in sorted(told.items(), key=lambda each: (-each[1], each[0]))]
 
 
-def _fallen_by_attack(attacks: Iterable[Finding]) -> set[str]:
-    """Devices that went where an attack on them had told them to (rule B9 a)."""
-    return {str(device) for item in attacks for device in item.details.get("fell", ())}
+def taken(findings: Iterable[Finding]) -> list[str]:
+    """Devices that let an attacker log in."""
+    return sorted(
+        {
+            str(told["device"])
+            for item in findings
+            if item.kind is Kind.EXPLOIT_ATTEMPT
+            for told in item.details.get("devices", ())
+            if told["result"] == "taken"
+        }
+    )
 
 
 def _concerned(findings: Sequence[Finding]) -> str:
