@@ -59,7 +59,7 @@ def _filter(border: Border | None) -> str:
         if not best:
             return ""
         names = words.listed(best, MOST_NAMED)
-        return f"Decide whether the border shall drop {names}: what that would have done follows."
+        return f"Decide whether the border shall drop {names}: the what-ifs say what that would hit."
     files = words.listed([edge.file for edge in border.edges], MOST_NAMED)
     if border.replay.authorised_dropped:
         return (
