@@ -28,12 +28,16 @@ __all__ = ["Lanes", "Listener", "Partials", "Reducer", "Sizes"]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much memory the reduction may take: rows of the caches of one worker, bytes kept before spilling."""
+    """How much memory the reduction may take: rows of the caches of one worker, bytes kept before spilling.
 
-    contacts: int = 65_536
-    hosts: int = 65_536
+    Small enough for a core's second-level cache, where a look-up costs a tenth of what it costs in memory: larger
+    caches hold hardly more of ordinary traffic and nothing of a flood (`docs/performance.md`).
+    """
+
+    contacts: int = 16_384
+    hosts: int = 16_384
     census_cells: int = 131_072
-    emitted: int = 131_072
+    emitted: int = 65_536
     spill: int = 24 << 20
     initiations: int = 4 << 20
 

@@ -129,17 +129,21 @@ class PartitionedSpill:
 
     def partition(self, number: int, count: int = 1) -> npt.NDArray[Any]:
         """All rows of one partition, or of ``count`` successive ones."""
-        if self._file is None:
+        if self._file is None or not self._ends:
             return np.concatenate(self._held) if self._held else np.zeros(0, dtype=self.kind)
         last = number + count - 1
-        spans = [(int(ends[number - 1]) if number else 0, int(ends[last])) for ends in self._ends]
-        rows = np.empty(sum(end - start for start, end in spans), dtype=self.kind)
-        view = memoryview(rows.view(np.uint8).data)
-        size, batch = self.kind.itemsize, 0
-        for (start, end), ends in zip(spans, self._ends, strict=True):
-            _read_at(self._file, (batch + start) * size, view[: (end - start) * size])
-            view = view[(end - start) * size :]
-            batch += int(ends[-1])
+        ends = np.array(self._ends)  # [batch, partition]
+        stops = ends[:, last]
+        starts = ends[:, number - 1] if number else np.zeros_like(stops)
+        lengths = (stops - starts) * self.kind.itemsize
+        batches = np.concatenate(([0], np.cumsum(ends[:-1, -1])))
+        rows = np.empty(int((stops - starts).sum()), dtype=self.kind)
+        view, done = memoryview(rows.view(np.uint8).data), 0
+        for at, length in zip(
+            ((batches + starts) * self.kind.itemsize).tolist(), lengths.tolist(), strict=True
+        ):
+            _read_at(self._file, at, view[done : done + length])
+            done += length
         return rows
 
     def close(self) -> None:
