@@ -223,4 +223,4 @@ def test_the_end_of_a_run_is_silent(tmp_path: Path) -> None:
     with start(body, "analyze", "x", "--quiet", "-o", "out", tmp_path=tmp_path) as child:
         out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (0, "", "")
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert len(list((tmp_path / "out").iterdir())) == 3

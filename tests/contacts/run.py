@@ -87,7 +87,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The three tables of the judged view, sorted, and what the detectors made of them."""
+    """The judged contacts in their order, the other tables sorted, and what the detectors made of them."""
 
     judged: list[dict[str, Any]]
     census: list[dict[str, Any]]
@@ -268,4 +268,5 @@ def _infos(rows: Sequence[Row]) -> list[SourceInfo]:
 def _table(view: View, name: str) -> list[dict[str, Any]]:
     cursor = view.con.execute(f"SELECT * FROM {name}")
     names = [column[0] for column in cursor.description]
-    return sorted((dict(zip(names, row, strict=True)) for row in cursor.fetchall()), key=repr)
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return rows if name == "judged" else sorted(rows, key=repr)

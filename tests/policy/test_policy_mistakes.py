@@ -35,7 +35,13 @@ WRONG = {
         "unknown key",
         "did you mean 'toward'",
     ),
-    "unknown key that resembles none": (NETS + "zzz: 1\n", 3, "zzz", "unknown key 'zzz'", "use operator, networks,"),
+    "unknown key that resembles none": (
+        NETS + "zzz: 1\n",
+        3,
+        "zzz",
+        "unknown key 'zzz'",
+        "use operator, networks,",
+    ),
     "unknown threshold": (
         "thresholds:\n  grace: 5\n  scan_target: 9\n",
         3,

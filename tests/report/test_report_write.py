@@ -16,6 +16,7 @@ from tests.report.build import analysis, nothing
 from tests.report.spoken import border, edge
 
 from rearguard.filters.border import EdgeFilter
+from rearguard.filters.render.nftables import HEADLINE
 from rearguard.model.errors import InputError, UsageError
 from rearguard.report import contacts_parquet, html, write
 from rearguard.report.charts import Studio
@@ -65,14 +66,14 @@ def test_the_filter_is_written_when_the_policy_drops_something(tmp_path: Path, s
 def test_a_filter_and_cases_of_an_older_report_do_not_survive_it(
     tmp_path: Path, studio: Studio, edges: tuple[EdgeFilter, ...]
 ) -> None:
-    (tmp_path / "border.nft").write_text("old")
-    (tmp_path / "border-old.nft").write_text("old")
-    (tmp_path / "cases").mkdir()
-    (tmp_path / "cases" / "old.json").write_text("old")
+    (tmp_path / "border.nft").write_text(f'{HEADLINE} "border", for nftables.\n')
+    (tmp_path / "border-old.nft").write_text(f'{HEADLINE} "old", for nftables.\n')
+    (tmp_path / "cases" / "xarf").mkdir(parents=True)
+    (tmp_path / "cases" / "xarf" / "old.json").write_text("old")
     (tmp_path / "notes").mkdir()
     write.write_report(analysis(border=border(edges=edges)), tmp_path, studio)
     assert (tmp_path / "notes").is_dir()
-    assert not (tmp_path / "cases" / "old.json").exists()
+    assert not (tmp_path / "cases" / "xarf" / "old.json").exists()
     assert (tmp_path / "border.nft").exists() == bool(edges)
     assert not (tmp_path / "border-old.nft").exists()
     assert not list(tmp_path.parent.glob(".*.partial"))
@@ -178,3 +179,17 @@ def test_a_killed_process_leaves_the_old_report(tmp_path: Path, number: signal.S
     assert names(folder) == ["findings.json"]
     assert (folder / "findings.json").read_text() == "old"
     assert len(names(tmp_path)) == left
+
+
+def test_a_folder_of_cases_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out" / "cases").mkdir(parents=True)
+    (tmp_path / "out" / "cases" / "smith-v-jones.txt").write_text("mine")
+    with pytest.raises(UsageError, match="smith-v-jones"):
+        write.check_folder(tmp_path / "out")
+
+
+def test_filters_of_others_stay(tmp_path: Path, studio: Studio) -> None:
+    (tmp_path / "border-mine.nft").write_text("table inet mine { }\n")
+    (tmp_path / "border-west.nft").write_text(f'{HEADLINE} "west", for nftables.\n')
+    write.write_report(nothing(), tmp_path, studio)
+    assert names(tmp_path) == ["border-mine.nft", *sorted(write.FILES)]

@@ -92,6 +92,8 @@ def settle(
         if count > 1:
             folded, observers = merge_observers(folded)
         settled.contacts += len(folded)
+        ordered = _order(folded)
+        folded, observers = folded[ordered], observers[ordered]
         for start in range(0, len(folded), BATCH):
             part = slice(start, start + BATCH)
             judged.add(to_arrow(judge.columns(folded[part], observers[part])))
@@ -120,6 +122,14 @@ def _hosts(partials: Partials, groups: npt.NDArray[np.uint32]) -> npt.NDArray[An
         batch["observer"] = groups[batch["observer"]]
         folded = fold_hosts(np.concatenate([folded, batch]))
     return folded
+
+
+def _order(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """By partition, then by key: the same order whichever partitions came together and whoever was first."""
+    hashes = np.empty(len(rows), dtype=np.uint64)
+    hash_clients(rows, hashes)
+    keys = ("proto", "port", "server_lo", "server_hi", "client_lo", "client_hi")
+    return np.lexsort((*(rows[name] for name in keys), hashes >> np.uint64(56)))
 
 
 def _lone(

@@ -237,7 +237,7 @@ class Limits(BaseModel):
         10, "addresses", "Addresses named of a finding's other side: more makes the files larger."
     )
     memory_mb: Annotated[int, Field(strict=True, ge=64, le=1 << 20)] = _number(
-        256,
+        192,
         "MiB",
         "Memory of the questions that detectors ask: too little for a very large input is an error that says so.",
     )

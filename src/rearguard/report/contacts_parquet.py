@@ -1,7 +1,7 @@
 """``contacts.parquet``: every judged contact, one row each, for whoever wants to ask something else.
 
-Rows stream out of DuckDB in batches, ordered by client, server, port and protocol, so that the file costs no
-memory and the same analysis gives the same rows.
+Rows stream out of the judged view in batches and in its order: contacts of one client stand together, sorted by
+server, port and protocol. So the file costs no memory, and the same analysis gives the same rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH", "schema", "write"]
 
-BATCH = 65_536
+BATCH = 16_384
 
 _NONE = 255  # proof_rank_*: that side has no record
 _NEVER = 2**63 - 1  # load_time_*: that side sent no payload
@@ -50,7 +50,6 @@ SELECT
     CASE WHEN load_time_c < {_NEVER} THEN load_rec_c END AS load_c,
     CASE WHEN load_time_s < {_NEVER} THEN load_rec_s END AS load_s
 FROM judged
-ORDER BY client_hi, client_lo, server_hi, server_lo, port, proto
 """
 
 _TIMES = ("first", "last", "first_c", "first_s", "last_c", "last_s")
@@ -134,7 +133,9 @@ def write(analysis: Analysis, path: Path) -> int:
     columns = schema().with_metadata({"rearguard": __version__, "policy": analysis.policy.digest})
     places = _places(analysis)
     rows = 0
-    reader = analysis.view.con.sql(_QUERY).to_arrow_reader(BATCH)
+    con = analysis.view.con
+    con.execute("SET preserve_insertion_order = true")
+    reader = con.sql(_QUERY).to_arrow_reader(BATCH)
     few = [field.name for field in columns if field.name not in _MANY]
     with pq.ParquetWriter(path, columns, compression="zstd", use_dictionary=few) as writer:
         for batch in _ahead(reader):

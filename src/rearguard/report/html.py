@@ -75,7 +75,9 @@ def _template() -> tuple[str, Template]:
         lstrip_blocks=True,
         loader=DictLoader(parts),
     )
-    made = {name: environment.get_template(name) for name in parts}  # all now; later would be after the charts
+    made = {
+        name: environment.get_template(name) for name in parts
+    }  # all now; later would be after the charts
     return style, made["report.html"]
 
 

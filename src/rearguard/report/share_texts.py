@@ -13,7 +13,9 @@ __all__ = ["WITHHELD", "SharedTexts", "shared_names", "tokens_of"]
 
 WITHHELD = "(withheld)"
 
-_CALLED = r"(?:pass(?:word|wd|phrase|code)?|pwd|psk|pin|secret|token|_?key|community|auth(?!or)|session(?:id)?)"
+_CALLED = (
+    r"(?:pass(?:word|wd|phrase|code)?|pwd|psk|pin|secret|token|_?key|community|auth(?!or)|session(?:id)?)"
+)
 _SECRETS = (
     re.compile(r"(?i)\b((?:proxy-)?authorization\s{0,9}:\s{0,9}\w{1,20}\s{1,9})[^\r\n]+"),
     re.compile(r"(?i)\b((?:set-)?cookie\s{0,9}:\s{0,9})[^\r\n]+"),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rearguard.filters.render.nftables import HEADLINE
 from rearguard.model.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ FILTERS = "border*.nft"
 """One file an edge; the only one is called border.nft."""
 
 CASES = "cases"
+OURS = frozenset({"cases.csv", "intelmq.jsonl", "xarf", "left-off.txt"})
+"""What is in the folder of cases."""
 
 
 def check_folder(folder: Path) -> None:
@@ -36,6 +39,15 @@ def check_folder(folder: Path) -> None:
         raise UsageError(
             f"{folder} is a file, not a folder",
             remedy="name a folder that is new or holds an older report",
+            place=Place(key="--output"),
+        )
+    cases = folder / CASES
+    there = {path.name for path in cases.iterdir()} if cases.is_dir() and not cases.is_symlink() else set()
+    foreign = sorted(there - OURS)
+    if foreign:
+        raise UsageError(
+            f"{cases} holds what no report wrote there ({foreign[0]}), and a new report replaces that folder",
+            remedy="name another folder, or move your files out of it",
             place=Place(key="--output"),
         )
 
@@ -120,9 +132,18 @@ def _move(draft: Path, folder: Path) -> None:
         if not folder.exists():
             draft.rename(folder)
             return
-        filters = {path.name for place in (draft, folder) for path in place.glob(FILTERS)}
+        filters = {path.name for path in draft.glob(FILTERS)}
+        filters |= {path.name for path in folder.glob(FILTERS) if _is_ours(path)}
         for name in (*FILES, *sorted(filters), CASES):
             _swap(draft, folder, name)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a filter of an earlier report; nobody else's rules are ever removed."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(HEADLINE)) == HEADLINE.encode()
 
 
 def _swap(draft: Path, folder: Path, name: str) -> None:

@@ -23,7 +23,11 @@ from rearguard.filters.model import Attachment, Filter, Left, Piece, PortSet, Ru
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.prefixes import PrefixSet
 
-__all__ = ["TABLE", "render"]
+__all__ = ["HEADLINE", "TABLE", "render"]
+
+HEADLINE = "# Rearguard: the filter of the edge"
+"""How every file begins."""
+
 
 TABLE = "inet rearguard"
 PRIORITY = -10
@@ -202,7 +206,7 @@ def _elements(name: str, prefixes: PrefixSet) -> Iterator[str]:
 def _header(given: Filter, file: str, made: date) -> Iterator[str]:
     bound = bool(given.outside) and all(map(_LINUX_NAME.fullmatch, given.outside))
     wanted = "" if bound else "-D outside=eth0 "
-    yield f'# Rearguard: the filter of the edge "{given.edge}", for nftables.'
+    yield f'{HEADLINE} "{given.edge}", for nftables.'
     yield f"# Policy {given.policy_digest}; written {made}."
     yield "#"
     yield f"#   check   nft -c {wanted}-f {file}"

@@ -24,9 +24,12 @@ MAX_REPORTS = 2_000
 def write_cases(analysis: Analysis, folder: Path) -> list[Path]:
     """Write ``cases.csv``, ``intelmq.jsonl`` and ``xarf/CASE.json`` into ``folder``; return their paths.
 
-    The names are hashes, so nothing that somebody else wrote becomes a file name. Raises ``OSError``.
+    Without cases nothing is written. The names are hashes, so nothing that somebody else wrote becomes a file
+    name. Raises ``OSError``.
     """
     cases = build_cases(analysis)
+    if not cases.cases:
+        return []
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "cases.csv"
     table.write_text(sheet(cases), encoding="utf-8", newline="")
