@@ -145,8 +145,8 @@ def _family(pid: int) -> list[int]:
     """A process and all its descendants."""
     family = [pid]
     for member in family:
-        for task in Path(f"/proc/{member}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may be gone at any moment, and then has no children
+            for task in Path(f"/proc/{member}/task").glob("*/children"):
                 family += [int(number) for number in task.read_text().split()]
     return family
 
