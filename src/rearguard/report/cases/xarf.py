@@ -89,7 +89,7 @@ def report(case: Case, sender: Mapping[str, str]) -> str | None:
         "evidence": [_item(each) for each in case.concerns if each.evidence][:_MOST_EVIDENCE],
         "_internal": _internal(case),
     }
-    return json.dumps(content, ensure_ascii=True, indent=1) + "\n"
+    return json.dumps(content, ensure_ascii=True) + "\n"
 
 
 def _identity(case: Case, concern: Concern, sender: Mapping[str, str]) -> dict[str, Any]:
