@@ -17,7 +17,7 @@ from rearguard.contacts.initiations import INITIATION, note_initiations
 from rearguard.contacts.place import place_rows
 from rearguard.contacts.reduce import reduce_contacts
 from rearguard.contacts.single import SINGLE
-from rearguard.contacts.spill import PartitionedSpill, Spill, by_client, by_minute
+from rearguard.contacts.spill import PartitionedSpill, Spill, by_cell, by_client
 from rearguard.contacts.view import RECORD_BITS
 from rearguard.model.chunk import ROWS, Chunk
 from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
@@ -95,7 +95,7 @@ class Partials:
             Lanes(),
             PartitionedSpill(SINGLE, by_client, sizes.spill, folder),
             PartitionedSpill(dtype(CONTACT), by_client, sizes.spill, folder),
-            PartitionedSpill(dtype(CENSUS), by_minute, sizes.spill, folder),
+            PartitionedSpill(dtype(CENSUS), by_cell, sizes.spill, folder),
             Spill(dtype(HOST), sizes.spill, folder),
             Spill(INITIATION, sizes.initiations, folder),
         )

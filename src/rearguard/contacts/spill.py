@@ -21,7 +21,7 @@ from rearguard.contacts.mix import mix2
 from rearguard.model.compiled import kernel
 from rearguard.model.errors import RearguardError
 
-__all__ = ["PARTITIONS", "PartitionedSpill", "Spill", "by_client", "by_minute", "side_by_side"]
+__all__ = ["PARTITIONS", "PartitionedSpill", "Spill", "by_cell", "by_client", "side_by_side"]
 
 PARTITIONS = 256
 
@@ -84,7 +84,7 @@ class Spill:
 
 
 class PartitionedSpill:
-    """Rows by what must come together: all rows of one client, or of one minute, are in one partition.
+    """Rows by what must come together: all rows of one client, or of one cell of the census, are in one partition.
 
     What fits into the budget is one partition in memory. Beyond that there are 256 in one file: every batch is
     sorted by partition and written with one call, and where its parts begin is remembered. (A file for each
@@ -191,10 +191,10 @@ def side_by_side(
 
 
 @kernel
-def by_minute(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
-    """The partition of census rows: the minute modulo 256."""
+def by_cell(rows: Any, numbers: npt.NDArray[np.uint8], counts: npt.NDArray[np.int64]) -> None:
+    """The partition of census rows: by minute and port, for one minute alone may have cells for all ports."""
     for i in range(rows.size):
-        number = np.uint64(rows[i].minute) & np.uint64(PARTITIONS - 1)
+        number = (np.uint64(rows[i].minute) + np.uint64(rows[i].port)) & np.uint64(PARTITIONS - 1)
         numbers[i] = number
         counts[number] += 1
 
