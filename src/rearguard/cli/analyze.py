@@ -65,7 +65,9 @@ devices.csv:  address,subscriber,model,firmware,connection request url,fixed in
     type=click.Choice([str(level) for level in Severity]),
     help="Exit with 3 when something this severe was found.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that read; default: as many as help.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="How many read at once; default: as many as help."
+)
 @click.option("--timings", metavar="FILE", help="Write the seconds of every stage as JSON.")
 def command(
     paths: tuple[str, ...],
