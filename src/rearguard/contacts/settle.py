@@ -117,7 +117,7 @@ def settle(
 
 
 def _give_back() -> None:
-    """Return freed memory to the system before detection needs its own: some 40 MB that Arrow and glibc keep."""
+    """Return freed memory to the system before detection needs its own: Arrow and glibc keep it otherwise."""
     pa.default_memory_pool().release_unused()
     trim = getattr(
         ctypes.CDLL(None), "malloc_trim", None
