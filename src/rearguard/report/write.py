@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.filters.render.nftables import HEADLINE
 from rearguard.model.errors import InputError, Place, UsageError
+from rearguard.report.cases import NAMES
 
 if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
@@ -29,8 +30,6 @@ FILTERS = "border*.nft"
 """One file an edge; the only one is called border.nft."""
 
 CASES = "cases"
-OURS = frozenset({"cases.csv", "intelmq.jsonl", "xarf", "left-off.txt"})
-"""What is in the folder of cases."""
 
 
 def check_folder(folder: Path) -> None:
@@ -43,7 +42,7 @@ def check_folder(folder: Path) -> None:
         )
     cases = folder / CASES
     there = {path.name for path in cases.iterdir()} if cases.is_dir() and not cases.is_symlink() else set()
-    foreign = sorted(there - OURS)
+    foreign = sorted(there - NAMES)
     if foreign:
         raise UsageError(
             f"{cases} holds what no report wrote there ({foreign[0]}), and a new report replaces that folder",

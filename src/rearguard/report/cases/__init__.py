@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from rearguard.report.analysis import Analysis
     from rearguard.report.cases.case import Cases
 
-__all__ = ["build_cases", "write_cases"]
+__all__ = ["EVENTS", "LEFT_OFF", "NAMES", "REPORTS", "TABLE", "build_cases", "write_cases"]
+
+TABLE = "cases.csv"
+EVENTS = "intelmq.jsonl"
+REPORTS = "xarf"
+LEFT_OFF = "left-off.txt"
+NAMES = frozenset({TABLE, EVENTS, REPORTS, LEFT_OFF})
+"""All that :func:`write_cases` ever makes in its folder: whatever else lies there is somebody else's."""
 
 
 def build_cases(analysis: Analysis) -> Cases:

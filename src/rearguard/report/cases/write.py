@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rearguard.report.cases import EVENTS, LEFT_OFF, REPORTS, TABLE
 from rearguard.report.cases.build import MAX_CASES, build_cases
 from rearguard.report.cases.intelmq import events
 from rearguard.report.cases.sheet import sheet
@@ -31,14 +32,14 @@ def write_cases(analysis: Analysis, folder: Path) -> list[Path]:
     if not cases.cases:
         return []
     folder.mkdir(parents=True, exist_ok=True)
-    table = folder / "cases.csv"
+    table = folder / TABLE
     table.write_text(sheet(cases), encoding="utf-8", newline="")
-    lines = folder / "intelmq.jsonl"
+    lines = folder / EVENTS
     with lines.open("w", encoding="ascii") as stream:
         stream.writelines(f"{line}\n" for line in events(cases, analysis.catalogue))
-    written = [table, lines, *_reports(cases, reporter(analysis.policy.operator), folder / "xarf")]
+    written = [table, lines, *_reports(cases, reporter(analysis.policy.operator), folder / REPORTS)]
     if cases.left_off:
-        note = folder / "left-off.txt"
+        note = folder / LEFT_OFF
         note.write_text(
             f"{cases.left_off:,} more subscribers or addresses are concerned, less badly than the {MAX_CASES:,} "
             "that are listed.\n",
