@@ -6,22 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rearguard.catalogue import Attack, load, load_attacks
 from rearguard.catalogue.attacks import PARTS
 from rearguard.catalogue.attacks_page import main, refresh
 from rearguard.catalogue.attacks_read import parse_attacks
+from rearguard.lessons import load as load_lessons
 from rearguard.model.errors import InputError
 
 ATTACKS = load_attacks().attacks
-KNOWLEDGE = Path("src/rearguard/lessons/data")
 each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.id)
-
-
-def ids(project: Path, name: str) -> set[str]:
-    entries = yaml.safe_load((project / KNOWLEDGE / name).read_text(encoding="utf-8"))
-    return {entry["id"] for entry in entries}
 
 
 def test_there_are_known_attacks_and_ways_of_attacking() -> None:
@@ -30,10 +24,11 @@ def test_there_are_known_attacks_and_ways_of_attacking() -> None:
 
 
 @each_attack
-def test_mechanisms_and_incidents_are_in_the_knowledge_base(attack: Attack, project: Path) -> None:
+def test_mechanisms_and_incidents_are_in_the_knowledge_base(attack: Attack) -> None:
+    knowledge = load_lessons()
     assert attack.mechanisms
-    assert set(attack.mechanisms) <= ids(project, "mechanisms.yaml")
-    assert set(attack.incidents) <= ids(project, "incidents.yaml")
+    assert set(attack.mechanisms) <= {each.id for each in knowledge.mechanisms}
+    assert set(attack.incidents) <= {each.id for each in knowledge.incidents}
 
 
 @each_attack

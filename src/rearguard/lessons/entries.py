@@ -1,91 +1,140 @@
-"""From a YAML file to entries: the dataclasses of :mod:`rearguard.lessons.model` are the schema.
+"""From a YAML file to entries: fast where the data are ours, with file, line and key where they are wrong.
 
-A key that a dataclass does not have, a missing one, or a value of another shape is an error that names file,
-entry and key.
+Files are read twice only when something is wrong. The first reading is the fast one of libyaml, which knows no
+places; when it or the models complain, the text is read again into nodes that know their lines, as policies are,
+and every complaint gets its place and a remedy. What YAML allows and entries must not have (a key twice, tags,
+aliases that multiply) only the second reading sees: :func:`strict` uses it at once, and the tests read all that
+is shipped that way. Both read scalars as YAML 1.2 does: ``yes`` and ``2016-11-27`` are text.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
+import re
 from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from io import BytesIO
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
+from pydantic import ValidationError, create_model
 
-from rearguard.model.errors import InputError, Place
+from rearguard.lessons.model import Entry
+from rearguard.model.errors import InputError, Place, RearguardError
 
-__all__ = ["parse"]
+if TYPE_CHECKING:
+    from rearguard.policy.places import Places
 
-Entry = TypeVar("Entry")
+__all__ = ["LARGEST", "LessonError", "parse", "parse_list", "strict"]
+
+LARGEST = 1 << 20
+"""Octets of an entry file; the largest that is shipped has a twentieth of it."""
+
+One = TypeVar("One", bound=Entry)
 
 
-def parse(text: str, file: str, kind: type[Entry]) -> tuple[Entry, ...]:
-    """The entries of one file in its order. Raises :class:`InputError` at the first that is wrong."""
-    try:
-        rows = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or number that is none
-        mark = getattr(error, "problem_mark", None)
-        raise InputError(
-            f"this is no YAML: {getattr(error, 'problem', None) or error}",
-            place=Place(file=file, line=None if mark is None else mark.line + 1),
-            remedy="correct the syntax at this line",
-        ) from error
-    if not isinstance(rows, list):
-        raise InputError(
-            "a file of lessons is a list of entries",
-            place=Place(file=file),
-            remedy="begin every entry with '- id: NAME'",
-        )
-    made: dict[str, Entry] = {}
-    for number, row in enumerate(rows, start=1):
-        name = row.get("id") if isinstance(row, dict) else None
-        path = name if isinstance(name, str) else f"entry {number}"
-        if path in made:
-            raise _error(file, f"{path}.id", "is used twice", "rename one of the two")
-        made[path] = _value(row, kind, file, path)
-    return tuple(made.values())
+class LessonError(InputError):
+    """Entries are wrong: all that is wrong with them, in the order of the file."""
+
+    def __init__(self, problems: list[RearguardError]) -> None:
+        first = problems[0]
+        super().__init__(first.problem, remedy=first.remedy, place=first.place)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Scalars of YAML 1.2 only."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("null", r"^(?:null|Null|NULL|~|)$", ("n", "N", "~", "")),
+    ("int", r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+
+
+def parse(text: str, file: str, kind: type[One]) -> One:
+    """The entry of a file. Raises :class:`LessonError` with all that is wrong."""
+    return _checked(_quick(text, file), text, file, kind)
+
+
+def parse_list(text: str, file: str, kind: type[One], key: str) -> tuple[One, ...]:
+    """The entries of a file that holds several, below the key ``key``, in its order."""
+    holder = _holder(kind, key)
+    entries: tuple[One, ...] = getattr(_checked(_quick(text, file), text, file, holder), key)
+    names = [getattr(each, "id", "") for each in entries]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise LessonError([_wrong(file, f"{twice} is used twice", "rename one of the two", key=key)])
+    return entries
+
+
+def strict(text: str, file: str, kind: type[One]) -> tuple[One, Places]:
+    """As :func:`parse`, with the line of every key, refusing also what the fast reader overlooks. For files that
+    others wrote.
+    """
+    if len(text.encode()) > LARGEST:
+        raise LessonError([_wrong(file, "the file is too large", f"keep it below {LARGEST} octets")])
+    content, places = _slow(text, file)
+    return _checked(content, text, file, kind), places
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _holder(kind: type[Entry], key: str) -> type[Entry]:
+    """A model of a file that holds nothing but a list below ``key``."""
+    fields: dict[str, Any] = {key: (GenericAlias(tuple, (kind, ...)), ...)}
+    return create_model(f"Several{kind.__name__}", __base__=Entry, **fields)
 
 
-def _value(value: object, kind: Any, file: str, path: str) -> Any:
-    if is_dataclass(kind):
-        return _entry(value, kind, file, path)
-    origin = get_origin(kind)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise _error(file, path, "is no list", "begin every item with '- '")
-        item = get_args(kind)[0]
-        return tuple(_value(each, item, file, f"{path}[{number}]") for number, each in enumerate(value))
-    if origin is Literal:
-        if value not in get_args(kind):
-            raise _error(file, path, f"is {value!r}", f"choose one of {', '.join(get_args(kind))}")
-        return value
-    if isinstance(kind, UnionType):
-        if value is None:
-            return None
-        (kind,) = (each for each in get_args(kind) if each is not NoneType)
-    if type(value) is not kind or value == "":
-        raise _error(file, path, f"is {value!r}", f"write a value of the type {kind.__name__}")
-    return value
+def _quick(text: str, file: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a CSafeLoader with fewer kinds of scalars
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number that is none
+        mark = getattr(error, "problem_mark", None)
+        what = f"this is no YAML: {getattr(error, 'problem', None) or error}"
+        line = None if mark is None else mark.line + 1
+        raise LessonError([_wrong(file, what, "correct the syntax at this line", line=line)]) from error
 
 
-def _entry(value: object, kind: Any, file: str, path: str) -> Any:
-    hints = _hints(kind)
-    if not isinstance(value, dict):
-        raise _error(file, path, "is no mapping", f"give it the keys {', '.join(hints)}")
-    for key in value:
-        if key not in hints:
-            raise _error(file, f"{path}.{key}", "is an unknown key", f"known are {', '.join(hints)}")
-    for field in fields(kind):
-        if field.name not in value and field.default is MISSING:
-            raise _error(file, f"{path}.{field.name}", "is missing", "add it")
-    return kind(**{key: _value(each, hints[key], file, f"{path}.{key}") for key, each in value.items()})
+def _checked(content: Any, text: str, file: str, kind: type[One]) -> One:
+    if not isinstance(content, dict):
+        keys = ", ".join(kind.model_fields)
+        raise LessonError([_wrong(file, "the file is no mapping", f"give it the keys {keys}", line=1)])
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        from rearguard.lessons.complaints import complaints
+
+        _, places = _slow(text, file)
+        raise LessonError(complaints(error, kind, places)) from None
 
 
-def _error(file: str, path: str, problem: str, remedy: str) -> InputError:
-    return InputError(f"{path} {problem}", place=Place(file=file, key=path), remedy=remedy)
+def _slow(text: str, file: str) -> tuple[dict[str, Any], Places]:
+    from rearguard.model.errors import PolicyError
+    from rearguard.policy.yaml_text import read_yaml
+
+    try:
+        return read_yaml(BytesIO(text.encode()), file)
+    except PolicyError as error:
+        problems = [
+            RearguardError(
+                each.problem.replace("policies do not have", "entries do not have").replace(
+                    "the policy is", "the file is"
+                ),
+                remedy=each.remedy if "policy" not in each.remedy else "begin with `id:`",
+                place=each.place,
+            )
+            for each in error.problems
+        ]
+        raise LessonError(problems) from None
+
+
+def _wrong(
+    file: str, problem: str, remedy: str, *, line: int | None = None, key: str | None = None
+) -> RearguardError:
+    return RearguardError(problem, remedy=remedy, place=Place(file=file, line=line, key=key))
