@@ -64,8 +64,9 @@ INTERFACES = (
         "service",
         "Vendor, factory and provisioning services",
         (
-            "undocumented", "vendor engineering", "snmp", "winbox", "provisioning", "firmware upload", "diagnostic",
-            "daemon", "engineering", "management network", "satellite", "debug", "service", "protocol", "management",
+            "undocumented", "vendor engineering", "snmp", "winbox", "provisioning", "firmware upload",
+            "diagnostic", "daemon", "engineering", "management network", "satellite", "debug", "service",
+            "protocol", "management",
         ),
     ),
 )  # fmt: skip

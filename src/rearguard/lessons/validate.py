@@ -110,8 +110,10 @@ class _Checking:
 
     def _name(self) -> Iterator[Complaint]:
         if self.file.stem != self.record.id:
-            yield self._wrong(
-                "id", f"the file is not called {self.record.id}.yaml", "give both the same name"
+            yield self._better(
+                "id",
+                f"the file is not called {self.record.id}.yaml",
+                "give both the same name before you hand it in",
             )
         if not self.record.id[-4:].isdigit():
             yield self._better(
