@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-TOOLS  := tshark tcpdump nfdump nftables argus-client argus-server iproute2 ethtool nmap zmap busybox curl dnsmasq-base
+TOOLS  := tshark tcpdump nfdump nfdump-sflow nftables bird2 gobgpd iptables ipset argus-client argus-server iproute2 ethtool nmap zmap busybox curl dnsmasq-base
 
 .PHONY: demo test check bench accuracy fuzz docs lab setup tools clean
 

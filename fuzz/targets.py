@@ -17,7 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import exports
 import lz4.frame
+import sflow
 import zstandard
 
 from dialogue import said
@@ -25,7 +27,7 @@ from rearguard.catalogue import load, load_attacks
 from rearguard.dialogue.hear import hear
 from rearguard.model.bits import TCP
 from rearguard.model.errors import InputError
-from rearguard.sources import open_source
+from rearguard.sources import open_packets
 from sources.build import FRAMES, OTHERS, pcap
 from sources.containers import decode, read
 from sources.rows import outcomes
@@ -51,7 +53,7 @@ def _file(data: bytes) -> Path:
 def capture(data: bytes) -> None:
     """A whole file: rows, reasons and damage are those that the plain reference finds."""
     try:
-        source = open_source(str(_file(data)), window=WINDOWS[len(data) % len(WINDOWS)])
+        source = open_packets(str(_file(data)), window=WINDOWS[len(data) % len(WINDOWS)])
     except InputError:
         return
     with source:
@@ -75,7 +77,7 @@ def packet(data: bytes) -> None:
 def compressed(data: bytes) -> None:
     """A compressed file: an error of ours or a tally that adds up, and no thread left behind."""
     try:
-        source = open_source(str(_file(data)), window=1 << 16)
+        source = open_packets(str(_file(data)), window=1 << 16)
     except InputError:
         return
     with source:
@@ -107,6 +109,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "packet": packet,
     "compressed": compressed,
     "dialogue": dialogue,
+    "exports": exports.exports,
+    "sflow": sflow.sflow,
 }
 
 SEEDS: dict[str, list[bytes]] = {
@@ -130,5 +134,7 @@ SEEDS: dict[str, list[bytes]] = {
         b"\x03\x00M-SEARCH * HTTP/1.1\r\n\r\n",
         b"\x04\x00\x30\x26\x02\x01\x01\x04\x06public",
     ],
+    "exports": exports.SEEDS,
+    "sflow": sflow.SEEDS,
 }
 """Where each target starts from."""

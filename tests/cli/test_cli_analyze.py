@@ -55,6 +55,8 @@ def test_arguments_are_passed_on(called: Any) -> None:
         "drops": ("telnet",),
         "subscribers": "leases.csv",
         "inventory": "devices.csv",
+        "exports": False,
+        "shadowserver": (),
         "workers": 2,
     }
 

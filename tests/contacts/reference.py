@@ -143,6 +143,10 @@ def _sayings(row: Row, world: World, src_own: bool, dst_own: bool) -> Iterator[S
     if row["why"] & bits.WHY_QUOTED:
         if keeps_dst:
             yield Saying("dst", True, 0, 1)
+    elif proto == bits.UDP and row["why"] & (bits.WHY_INITIATOR | bits.WHY_RESPONDER):
+        side = "dst" if row["why"] & bits.WHY_INITIATOR else "src"
+        if listed[side]:
+            yield Saying(side, side == "src", bits.ROLE_HANDSHAKE, 0)
     elif proto == bits.UDP:
         sides = [side for side in ("dst", "src") if listed[side]]
         if len(sides) == 2:
@@ -160,10 +164,17 @@ def _sayings(row: Row, world: World, src_own: bool, dst_own: bool) -> Iterator[S
             yield Saying("src", True, bits.ROLE_HANDSHAKE, 0)
         if listed["dst"]:
             yield Saying("dst", False, 0, 2)
+    elif row["why"] & bits.WHY_INITIATOR:
+        if keeps_dst:
+            yield Saying("dst", False, bits.ROLE_HANDSHAKE, 2)
+    elif row["why"] & bits.WHY_RESPONDER:
+        if keeps_src:
+            yield Saying("src", True, bits.ROLE_HANDSHAKE, 1 if seen & bits.SEEN_RST else 2)
     else:
-        rank = 1 if seen & bits.SEEN_RST else 2
+        flow = seen & bits.SEEN_FLOW_SYN
+        rank = 1 if seen & bits.SEEN_RST or flow else 2
         if listed["dst"]:
-            yield Saying("dst", False, port_role["dst"], 2)
+            yield Saying("dst", False, port_role["dst"], 1 if flow else 2)
         if listed["src"]:
             yield Saying("src", True, port_role["src"], rank)
         answers_a_syn = seen & bits.SEEN_RST and row["flags"] & bits.ACK and row["seq"] == 0
@@ -187,7 +198,12 @@ def _seen(row: Row) -> int:
         return data | bits.SEEN_SYN
     if syn and not flags & (bits.RST | bits.FIN) and one_packet:
         return data | bits.SEEN_SYNACK
-    plain_ack = one_packet and ack and not syn and not flags & bits.RST
+    if syn and not one_packet:
+        of_client = bits.SEEN_SYN | bits.SEEN_ACK if row["why"] & bits.WHY_INITIATOR else 0
+        of_server = bits.SEEN_SYNACK if row["why"] & bits.WHY_RESPONDER else 0
+        told = of_client or of_server or bits.SEEN_FLOW_SYN
+        return data | told | (bits.SEEN_FIN if flags & bits.FIN else 0)
+    plain_ack = ack and not syn and not flags & bits.RST
     return (
         data
         | (bits.SEEN_ACK if plain_ack else 0)
@@ -224,10 +240,16 @@ def _partial(row: Row, saying: Saying) -> Values:
     partial |= {f"payload_{side}": row["pay_wire"], f"flags_{side}": row["flags"]}
     if seen & bits.SEEN_DATA:
         partial |= {f"load_{name}_{side}": value for name, value in pointer.items()}
+    opened = bool(row["why"] & bits.WHY_INITIATOR)
     if side == "c" and row["proto"] == bits.TCP and row["known"] & bits.KNOWN_FLAGS:
-        partial["unacked"] = 0 if row["flags"] & (bits.ACK | bits.RST) else row["packets"]
-    if side == "c" and seen & (bits.SEEN_DATAGRAM | bits.SEEN_SYN):
-        partial["tries"] = row["packets"]
+        whole = opened and bool(row["flags"] & bits.SYN)
+        partial["unacked"] = int(whole) if row["flags"] & (bits.ACK | bits.RST) else row["packets"]
+    if side == "c" and seen & bits.SEEN_FLOW_SYN:
+        partial["sessions"] = 1
+    elif side == "c" and opened and row["proto"] == bits.TCP and not row["known"] & bits.KNOWN_FLAGS:
+        partial["tries"] = 1
+    elif side == "c" and seen & (bits.SEEN_DATAGRAM | bits.SEEN_SYN):
+        partial["tries"] = 1 if seen & bits.SEEN_SYN and row["flags"] & bits.ACK else row["packets"]
         if seen & bits.SEEN_SYN:
             partial |= _fingerprints(row)
     return partial
@@ -275,13 +297,10 @@ def _cell(row: Row, world: World, ends: _Ends) -> Values:
     proto, port = row["proto"], row["dport"]
     if proto not in (bits.TCP, bits.UDP) or not row["why"] & bits.WHY_PACKET:
         proto = port = 0
-    if proto == bits.TCP:
-        tried = row["known"] & bits.KNOWN_FLAGS and row["flags"] & bits.SYN and not row["flags"] & bits.ACK
-    else:
-        tried = proto == bits.UDP and not world.serves(proto, row["sport"])
+    tried = _tries(row, proto, world)
     cell: Cell = {"minute": row["ts"] // MINUTE, "port": port, "proto": proto, "direction": direction}
     cell |= {name: row[name] for name in ("observer", "sampling", "packets", "bytes")}
-    cell |= {"tries": row["packets"] if tried else 0, "sources": [0] * 64, "targets": [0] * 64}
+    cell |= {"tries": tried, "sources": [0] * 64, "targets": [0] * 64}
     if tried:
         source = from_halves(row["src_hi"], row["src_lo"])
         if source.version == 4:
@@ -290,6 +309,23 @@ def _cell(row: Row, world: World, ends: _Ends) -> Values:
             _insert(cell["sources"], row["src_hi"] >> 16, 1)
         _insert(cell["targets"], row["dst_hi"], row["dst_lo"])
     return cell  # type: ignore[return-value]  # the two sketches are lists
+
+
+def _tries(row: Row, proto: int, world: World) -> int:
+    """Initial SYNs, datagrams from no service, and whole connections of which it is known who opened them."""
+    opened, called = (bool(row["why"] & bit) for bit in (bits.WHY_INITIATOR, bits.WHY_RESPONDER))
+    if called or proto not in (bits.TCP, bits.UDP):
+        return 0
+    if proto == bits.UDP:
+        return row["packets"] if opened or not world.serves(proto, row["sport"]) else 0
+    if not row["known"] & bits.KNOWN_FLAGS:
+        return int(opened)
+    if row["flags"] & bits.SYN and not row["flags"] & bits.ACK:
+        return row["packets"]
+    if not row["flags"] & bits.SYN or row["known"] & bits.KNOWN_ONE_PACKET:
+        return 0
+    to_service = world.serves(proto, row["dport"]) and not world.serves(proto, row["sport"])
+    return int(opened or to_service)
 
 
 def _insert(registers: object, a: int, b: int) -> None:

@@ -20,6 +20,7 @@ from tests.contacts.rows import Row, chunk_of
 from rearguard.catalogue import load
 from rearguard.contacts.fold import fold_contacts, fold_hosts
 from rearguard.contacts.guarding import build_guard
+from rearguard.contacts.observing import Places
 from rearguard.contacts.reducer import Partials, Reducer, Sizes
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.single import to_contacts
@@ -216,7 +217,7 @@ def settled(
 ) -> tuple[View, Settled]:
     """The judged view of partials; ``folder`` must outlive it."""
     con = duckdb.connect(config={"threads": 1, "preserve_insertion_order": False})
-    done = settle(partials, groups, policy, load(), con, folder, TODAY, lambda stage: None)
+    done = settle(partials, Places.of_groups(groups), policy, load(), con, folder, TODAY, lambda stage: None)
     return View(con, tuple(sources), tuple(f"observer {k}" for k in range(len(groups))), spans), done
 
 

@@ -76,6 +76,8 @@ def _rows(draw: st.DrawFn) -> Row:
         row["end"] = ts + draw(st.sampled_from([0, 1, SECOND]))
         row["known"] &= ~bits.KNOWN_ONE_PACKET
         row["flags"] |= draw(st.sampled_from(FLAG_SETS)) if row["proto"] == bits.TCP else 0
+        if row["why"] == bits.WHY_PACKET:
+            row["why"] |= draw(st.sampled_from([0, bits.WHY_INITIATOR, bits.WHY_RESPONDER]))
     return row
 
 

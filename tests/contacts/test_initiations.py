@@ -16,7 +16,17 @@ from tests.contacts.strategies import row_lists
 from rearguard.contacts.initiations import armed
 from rearguard.contacts.reducer import Sizes
 from rearguard.model.address import halves
-from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_QUOTED
+from rearguard.model.bits import (
+    ACK,
+    KNOWN_FLAGS,
+    SYN,
+    TCP,
+    UDP,
+    WHY_INITIATOR,
+    WHY_PACKET,
+    WHY_QUOTED,
+    WHY_RESPONDER,
+)
 
 __all__: list[str] = []
 
@@ -41,6 +51,19 @@ def told(parts: list[list[list[Row]]], device: str = DEVICE, sizes: Sizes = SMAL
         (packet(f"{DEVICE}:40001", "203.0.113.66:65000"), 1),
         (packet(f"{DEVICE}:40001", HOST, "SA"), 0),
         (packet(f"{DEVICE}:40001", HOST, "A"), 0),
+        (packet(f"{DEVICE}:40001", HOST, "SAPF", packets=9, known=KNOWN_FLAGS), 0),
+        (
+            packet(
+                f"{DEVICE}:40001", HOST, "SAPF", packets=9, known=KNOWN_FLAGS, why=WHY_PACKET | WHY_INITIATOR
+            ),
+            1,
+        ),
+        (
+            packet(
+                f"{DEVICE}:40001", HOST, "SAPF", packets=9, known=KNOWN_FLAGS, why=WHY_PACKET | WHY_RESPONDER
+            ),
+            0,
+        ),
         (packet(f"{DEVICE}:40001", "203.0.113.66:69", proto="udp", payload=20), 1),
         (packet(f"{DEVICE}:40001", "203.0.113.66:53", proto="udp", payload=20), 0),
         (packet("203.0.113.66:80", f"{DEVICE}:40001"), 0),
@@ -68,7 +91,8 @@ def reference(rows: list[Row]) -> Told:
     best: dict[tuple[int, ...], tuple[int, int, int, int, int]] = {}
     for row in rows:
         tftp = row["proto"] == UDP and row["dport"] == 69
-        syn = row["proto"] == TCP and row["known"] & KNOWN_FLAGS and row["flags"] & (SYN | ACK) == SYN
+        bare = row["known"] & KNOWN_FLAGS and row["flags"] & (SYN | ACK) == SYN
+        syn = row["proto"] == TCP and (bare or row["why"] & WHY_INITIATOR)
         if (row["src_hi"], row["src_lo"]) != (0, low) or row["why"] & WHY_QUOTED or not (syn or tftp):
             continue
         key = (row["dst_hi"], row["dst_lo"], row["dport"], row["proto"], row["ts"] // 60_000_000_000)

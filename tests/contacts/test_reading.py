@@ -16,7 +16,7 @@ from tests.sources.build import enhanced, interface, ip4, section, tcp
 from rearguard.catalogue import load
 from rearguard.contacts import reading as module
 from rearguard.contacts.guarding import build_guard
-from rearguard.contacts.observing import group_observers
+from rearguard.contacts.observing import places_of
 from rearguard.contacts.reading import read
 from rearguard.contacts.reducer import Sizes
 from rearguard.contacts.view import View
@@ -39,7 +39,7 @@ def conclude(
     with tempfile.TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
         done = read([str(path) for path in paths], guard, scratch, sizes=sizes, workers=workers)
-        groups = group_observers(done.observers, done.sources, policy)
+        groups = places_of(done.observers, done.sources, policy).groups
         view, counts = settled(done.partials, done.sources, groups, policy, scratch, done.spans)
         done.partials.close()
         found = concluded_from(view, counts, policy, True)
@@ -67,7 +67,7 @@ def test_workers_and_spans_change_nothing(
     assert len(spans) == 1
     found, spans = conclude([path], policy, tmp_path, workers=2, sizes=SMALL)
     assert (found, len(spans)) == (expected, 1)
-    monkeypatch.setattr(module, "split", lambda uri, parts: split(uri, parts, smallest=1 << 16))
+    monkeypatch.setattr(module, "split", lambda uri, parts, options: split(uri, parts, smallest=1 << 16))
     for workers in (2, 3):
         found, spans = conclude([path], policy, tmp_path, workers=workers, sizes=SMALL)
         assert len(spans) == workers
@@ -79,7 +79,7 @@ def test_spans_that_do_not_fit_are_read_again_as_one(
 ) -> None:
     path, policy = lab
 
-    def misled(uri: str, parts: int) -> list[Any]:
+    def misled(uri: str, parts: int, options: object) -> list[Any]:
         first, second = split(uri, parts, smallest=1 << 16)
         guess = first.end + 4  # inside a record
         return [replace(first, end=guess), replace(second, start=guess)]

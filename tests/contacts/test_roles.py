@@ -77,12 +77,16 @@ CASES: dict[str, tuple[Sequence[Row], dict[str, Any]]] = {
         [packet() | {"flags": bits.SYN | 0xC0}],
         CERTAIN | {"outcome": "unanswered", "tries": 1},
     ),
-    "an answer with OR-ed flags is no SYN+ACK": (
+    "an answer with OR-ed flags is no SYN+ACK by itself": (
+        [packet(SERVER, CLIENT, "SAPF", at=0.1, packets=4, known=bits.KNOWN_FLAGS)],
+        {"target": True, "certainty": "likely", "outcome": "unknown", "verified": False},
+    ),
+    "to a bare SYN it is": (
         [
             packet(known=bits.KNOWN_FLAGS),
             packet(SERVER, CLIENT, "SAPF", at=0.1, packets=4, known=bits.KNOWN_FLAGS),
         ],
-        CERTAIN | {"outcome": "unknown", "verified": False},
+        CERTAIN | {"outcome": "answered", "verified": False},
     ),
     "dark: it never sent": (
         [packet(dst=f"{NEIGHBOUR}:7547")],

@@ -42,6 +42,12 @@ drop:
 observers:
   border: {match: 192.0.2.251, external: [xe-0/0/1, 12], group: core}
 sampling: {default: 100, observers: {border: 1000}}
+columns:
+  lake: {match: "*.parquet", preset: akvorado, sampling: 10}
+  table:
+    match: "*.csv"
+    fields: {src: [v4, v6], dst: to, proto: kind, start: when}
+    time_unit: ms
 surveyors:
   survey: {prefixes: [192.0.2.64/26], note: "well known"}
 exceptions:

@@ -240,7 +240,7 @@ def test_the_page_is_current(project: Path) -> None:
 def test_the_least_policy_of_the_page_can_be_used(project: Path) -> None:
     page = (project / "docs" / "policy.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     least = parse_policy(blocks[0], load(), today=date(2026, 11, 22))
     assert least.warnings == ()
     edges = parse_policy(blocks[1], load(), today=date(2026, 11, 22)).edges

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rearguard.model.fields import CHUNK
-from rearguard.sources import Source, Span, open_source
+from rearguard.sources import PacketSource, Span, open_packets
 
 NAMES = tuple(item.name for item in CHUNK)
 
 
-def outcomes(source: Source) -> list[dict[str, int | str | bytes]]:
+def outcomes(source: PacketSource) -> list[dict[str, int | str | bytes]]:
     """The rows of a source, with observers' names and payloads in place of numbers that point to them."""
     rows = []
     for chunk in source.chunks():
@@ -21,12 +21,14 @@ def outcomes(source: Source) -> list[dict[str, int | str | bytes]]:
             assert begin + size <= chunk.buffer.size
             del row["pay_off"]
             row["payload"] = chunk.buffer[begin : begin + size].tobytes()
-            row["observer"] = source.observers[values[NAMES.index("observer")]]
+            row["observer"] = source.observers[values[NAMES.index("observer")]].name
             rows.append(row)
     return rows
 
 
-def read_file(path: Path, span: Span | None = None) -> tuple[list[dict[str, int | str | bytes]], Source]:
+def read_file(
+    path: Path, span: Span | None = None
+) -> tuple[list[dict[str, int | str | bytes]], PacketSource]:
     """All rows of a file, and the source after it was read."""
-    with open_source(str(path), span=span) as source:
+    with open_packets(str(path), span=span) as source:
         return outcomes(source), source

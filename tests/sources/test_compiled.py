@@ -45,6 +45,15 @@ def test_changed_code_has_another_folder(room: Path) -> None:
     assert again(room) != before
 
 
+def test_changed_code_of_the_package_around_has_another_folder(room: Path) -> None:
+    (room / "__init__.py").write_text("")
+    inner = room / "formats"
+    inner.mkdir()
+    before = again(inner)
+    (room / "kernels.py").write_text("one = 'another'\n")
+    assert again(inner) != before
+
+
 def test_code_of_long_ago_is_forgotten(room: Path, tmp_path: Path) -> None:
     names = {f"{ROOM}-0123456789abcdef": False, f"{ROOM}-fedcba9876543210": True, f"{ROOM}-something": True}
     for name in names:

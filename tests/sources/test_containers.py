@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rearguard.model.chunk import ROWS
 from rearguard.model.errors import InputError
-from rearguard.sources import open_source
+from rearguard.sources import Observer, open_source
 from rearguard.sources.frames import new_frames
 from rearguard.sources.pcap_walk import MAX_CAPLEN, walk_pcap
 from rearguard.sources.pcapng_walk import MAX_BLOCK, to_nanoseconds
@@ -42,7 +42,7 @@ def test_pcap_variants(tmp_path: Path, magic: int, order: str, link: int) -> Non
         (first, 1, 7547),
         (first + SECOND, 2, 161),
     ]
-    assert (source.format, source.compression, source.observers) == ("pcap", "", [""])
+    assert (source.format, source.compression, [*source.observers]) == ("pcap", "", [Observer("")])
     assert (source.tally.first, source.tally.last) == (first, first + SECOND)
     assert source.tally.complete
     assert source.tally.bytes == path.stat().st_size == source.ended_at
@@ -118,7 +118,7 @@ def test_pcapng_blocks(tmp_path: Path, order: str) -> None:
     ]
     assert [row["dport"] for row in rows] == [7547] * 5
     assert source.tally.complete
-    assert source.observers == ["eth0", "#1", "#0"]
+    assert [one.name for one in source.observers] == ["eth0", "#1", "#0"]
 
 
 def test_sections_of_both_byte_orders_in_one_file(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_sections_of_both_byte_orders_in_one_file(tmp_path: Path) -> None:
     )
     rows, source = read_file(write(tmp_path, data))
     assert [(row["ts"], row["record"]) for row in rows] == [(SECOND, 1), (SECOND, 2), (SECOND, 3)]
-    assert source.observers == ["#0"]
+    assert [one.name for one in source.observers] == ["#0"]
 
 
 def test_one_name_twice_in_a_section_is_two_observers(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_one_name_twice_in_a_section_is_two_observers(tmp_path: Path) -> None:
     data = b.section() + named + named + b.enhanced(b.SYN, 1, 0) + b.enhanced(b.SYN, 1, 1)
     data += b.section() + named + b.enhanced(b.SYN, 1, 0)
     rows, source = read_file(write(tmp_path, data))
-    assert source.observers == ["eth0", "eth0#1"]
+    assert [one.name for one in source.observers] == ["eth0", "eth0#1"]
     assert [row["observer"] for row in rows] == ["eth0", "eth0#1", "eth0"]
 
 
@@ -211,9 +211,9 @@ NOT_CAPTURES = {
     "empty": (b"", "empty"),
     "short": (b"\xd4\xc3\xb2\xa1\x02\0", "only 6 bytes"),
     "snoop": (b"snoop\0\0\0" + b"\0" * 40, "snoop"),
-    "nfcapd": (b"\x0c\xa5\x02\0" + b"\0" * 40, "nfcapd"),
+    "nfcapd": (b"\x0c\xa5\x09\0" + b"\0" * 40, "layout 9"),
     "text": (b"hello, this is nothing but some text\n", "text"),
-    "json": (b'{"event_type": "flow", "src_ip": "192.0.2.1"}', "JSON"),
+    "json": (b'{"event_type": "flow", "src_ip": "192.0.2.1"}', "event_type, src_ip"),
     "tar": (b"a" * 257 + b"ustar" + b"\0" * 250, "tar"),
     "noise": (bytes(range(200, 250)), "c8 c9 ca"),
     "section": (b"\x0a\x0d\x0d\x0a" + b"\xff" * 60, "section header"),

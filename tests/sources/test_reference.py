@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rearguard.model.errors import InputError
-from rearguard.sources import Source, open_source
+from rearguard.sources import PacketSource, open_packets
 
 from . import build as b
 from .containers import Capture, decode, read
@@ -23,7 +23,7 @@ from .rows import outcomes
 CAPTURES = (".pcap", ".pcapng", ".cap")
 
 
-def check(source: Source, capture: Capture) -> None:
+def check(source: PacketSource, capture: Capture) -> None:
     """Compare rows, reasons and the verdict on the file's end."""
     rows = outcomes(source)
     expected = decode(capture)
@@ -38,7 +38,7 @@ def check_bytes(data: bytes, folder: Path, window: int = 1 << 16) -> None:
     path = folder / "capture"
     path.write_bytes(data)
     try:
-        source = open_source(str(path), window=window)
+        source = open_packets(str(path), window=window)
     except InputError:
         return
     with source:
@@ -80,7 +80,7 @@ def test_corpus(corpus: Path) -> None:
     checked = 0
     for path in sorted(corpus.rglob("*")):
         if path.suffix in CAPTURES:
-            with open_source(str(path)) as source:
+            with open_packets(str(path)) as source:
                 check(source, read(path.read_bytes()))
             checked += 1
     assert checked > 200

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rearguard.model.errors import InputError
-from rearguard.sources import Span, fits, open_source, split
+from rearguard.sources import Span, fits, open_packets, split
 
 from . import build as b
 from .rows import outcomes, read_file
@@ -41,7 +41,7 @@ def read_parts(path: Path, spans: list[Span]) -> tuple[list[dict[str, int | str 
     """The rows of all spans, numbered through, and whether the spans fit together."""
     rows, ended, digests, base = [], [], [], 0
     for span in spans:
-        with open_source(str(path), span=span) as source:
+        with open_packets(str(path), span=span) as source:
             before = source.interfaces_digest
             for row in outcomes(source):
                 rows.append(row | {"record": int(row["record"]) + base})
@@ -119,7 +119,7 @@ def test_what_cannot_be_split_is_one_span(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(pcap(packets(100))))
     assert split(str(path), 2, smallest=1) == whole
     with pytest.raises(InputError, match="uncompressed"):
-        open_source(str(path), span=Span(99, 200))
+        open_packets(str(path), span=Span(99, 200))
     path.write_bytes(pcap([b"\0" * 200_000] * 4))
     assert split(str(path), 2, smallest=1) == whole
     assert split("-", 2) == whole
@@ -128,6 +128,6 @@ def test_what_cannot_be_split_is_one_span(tmp_path: Path) -> None:
 def test_a_span_reads_the_records_that_begin_in_it(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     path.write_bytes(b.pcap(b.SYN, b.SYN, b.SYN, link=101))
-    with open_source(str(path), span=Span(80, 81)) as source:
+    with open_packets(str(path), span=Span(80, 81)) as source:
         assert [row["record"] for row in outcomes(source)] == [1]
         assert source.ended_at == 136

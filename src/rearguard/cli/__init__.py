@@ -24,7 +24,12 @@ __all__ = ["COMMANDS", "main", "root"]
 COMMANDS = {
     "analyze": ("rearguard.cli.analyze", "Say who tried which management interface, and what came back."),
     "catalogue": ("rearguard.cli.catalogue", "Show the management interfaces that Rearguard knows."),
+    "lessons": ("rearguard.cli.lessons", "What earlier incidents teach: look up, search, print, hand on."),
     "policy": ("rearguard.cli.policy", "Write, check and explain rearguard.yaml."),
+    "simulate": (
+        "rearguard.cli.simulate",
+        "Make an operator's day as packets or flows, with the truth beside it.",
+    ),
     "warm": ("rearguard.cli.warm", "Compile the kernels now, so that the first analysis starts at once."),
 }
 """Name to module (its attribute ``command``) and the line that the help shows without importing it."""

@@ -32,6 +32,7 @@ Examples:
   rearguard analyze border.pcap --policy rearguard.yaml --output report \\
       --subscribers leases.csv --inventory devices.csv
   rearguard analyze border.pcap --policy rearguard.yaml --output for-others --share
+  rearguard analyze exports.pcap --exports --policy rearguard.yaml
 
 \b
 leases.csv:   address,ports,from,to,subscriber,contact
@@ -57,6 +58,17 @@ devices.csv:  address,subscriber,model,firmware,connection request url,fixed in
     help="Leases as CSV: who had which address when. Cases then name subscribers.",
 )
 @click.option("--inventory", metavar="FILE", help="Devices as CSV: findings then name and count models.")
+@click.option(
+    "--exports",
+    is_flag=True,
+    help="Captures carry flow exports (NetFlow, IPFIX, sFlow): read the flows in them, not the packets.",
+)
+@click.option(
+    "--shadowserver",
+    multiple=True,
+    metavar="FILE",
+    help="A report of Shadowserver (scan_cwmp ...): what it saw open is joined with what was seen here.",
+)
 @click.option("-o", "--output", metavar="DIR", help="Write the report there: page, findings, cases, filter.")
 @click.option("--share", is_flag=True, help="Redacted: no address of a customer, no secret of a payload.")
 @click.option("--json", "as_json", is_flag=True, help="Print findings.json instead of the summary.")
@@ -77,6 +89,8 @@ def command(
     drops: tuple[str, ...],
     subscribers: str | None,
     inventory: str | None,
+    exports: bool,
+    shadowserver: tuple[str, ...],
     output: str | None,
     share: bool,
     as_json: bool,
@@ -113,6 +127,8 @@ def command(
             drops=drops,
             inventory=inventory,
             subscribers=subscribers,
+            exports=exports,
+            shadowserver=shadowserver,
             workers=workers,
             progress=bar,
         )
@@ -128,7 +144,8 @@ def exit_code(analysis: Analysis, fail_on: str | None) -> int:
         least = Severity(fail_on).rank
         if any(item.severity.rank >= least and "muted" not in item.labels for item in analysis.findings):
             return EXIT_FOUND
-    return EXIT_PARTLY_READ if any(item.damaged is not None for item in analysis.sources) else 0
+    whole = all(item.complete and item.damaged is None for item in analysis.sources)
+    return 0 if whole else EXIT_PARTLY_READ
 
 
 def _check_nothing_else_there(folder: Path) -> None:

@@ -223,6 +223,7 @@ def make_full(cache: Cache, slot: int, observer: int, sampling: int) -> None:
     row.role = 0
     row.known = 0xFFFF_FFFF
     row.tries = 0
+    row.sessions = 0
     row.unacked = 0
     row.no_options = 0
     row.fp_mirai = row.fp_zmap = row.fp_masscan = 0

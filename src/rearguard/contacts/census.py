@@ -1,10 +1,10 @@
 """The census: per minute, port, protocol and direction, over all ports; packets, bytes, tries and sketches.
 
 A cell lives in a pool. Ports that follow each other are found together: a directory of open addressing leads
-from (lane, direction, protocol, port / 16) to a block of sixteen entries, one cache line, so that even packets
-to random ports find their cells in a quarter of a megabyte. All cells belong to one minute: when it changes, or
-the pool is full, they are handed out as partials and the pool starts anew. Unsorted input therefore costs time
-and changes nothing.
+from (lane, direction, protocol, port / 16, minute) to a block of sixteen entries, one cache line, so that even
+packets to random ports find their cells in a quarter of a megabyte. The cells of a pool are of one minute, or of
+an hour where records come as flows end, in no order of their begins: outside of it, or when the pool is full, they
+are handed out as partials and the pool starts anew. Unsorted input therefore costs time and changes nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from rearguard.model.bits import (
     INBOUND,
     INTERNAL,
     KNOWN_FLAGS,
+    KNOWN_ONE_PACKET,
     OUTBOUND,
     SYN,
     TCP,
     TRANSIT,
     UDP,
+    WHY_INITIATOR,
     WHY_PACKET,
+    WHY_RESPONDER,
 )
 from rearguard.model.compiled import inlined, kernel
 from rearguard.model.fields import CENSUS, dtype
@@ -45,7 +48,7 @@ CELLS, MINUTE, BLOCKS = 0, 1, 2
 
 
 class Pool(NamedTuple):
-    """``now`` is (cells used, minute, blocks used).
+    """``now`` is (cells used, first minute, blocks used).
 
     ``word`` and ``block`` are the directory, a power of two: the key without the port's last four bits, and its
     block + 1. ``entry`` holds sixteen times cell + 1 a block. Of each block ``listed`` has its place in the
@@ -118,20 +121,23 @@ def find_cells(
     lanes: npt.NDArray[np.uint32],
     pool: Pool,
     found: npt.NDArray[np.int32],
+    span: int,
 ) -> int:
     """Put the cell of rows ``start``.. into ``found``; returns the first row whose cell has no place yet.
 
-    That is ``n``, or where another minute begins or the pool is full. A cell's ``observer`` holds the lane
-    until the caller resolves it. Finding and counting are two passes because each is a load that depends on
-    the one before; apart, the loads of many rows overlap.
+    That is ``n``, or a row outside of the pool's minutes (``span`` of them, at most 64), or one for which the pool
+    is full. A cell's ``observer`` holds the lane until the caller resolves it; lanes are below 2^26. Finding and
+    counting are two passes because each is a load that depends on the one before; apart, the loads of many rows
+    overlap.
     """
     begin = pool.now[MINUTE] * NS_PER_MINUTE
     for i in range(start, n):
-        if rows.ts[i] < begin or rows.ts[i] - begin >= NS_PER_MINUTE:
+        if rows.ts[i] < begin or rows.ts[i] - begin >= span * NS_PER_MINUTE:
             if pool.now[CELLS] > 0:
                 return i
-            pool.now[MINUTE] = rows.ts[i] // NS_PER_MINUTE
+            pool.now[MINUTE] = rows.ts[i] // NS_PER_MINUTE - span // 2
             begin = pool.now[MINUTE] * NS_PER_MINUTE
+        minute = (rows.ts[i] - begin) // NS_PER_MINUTE
         lane = lanes[i]
         proto = rows.proto[i]
         port = rows.dport[i]
@@ -139,7 +145,7 @@ def find_cells(
             proto, port = np.uint8(0), np.uint16(0)
         direction = _DIRECTION[place[i]]
         word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | direction << np.uint64(24)
-        word |= np.uint64(lane) << np.uint64(32)
+        word |= np.uint64(lane) << np.uint64(32) | np.uint64(minute) << np.uint64(58)
         block = _block(pool, word >> np.uint64(BLOCK_BITS))
         at = block * BLOCK + (np.int64(port) & (BLOCK - 1))
         if pool.entry[at] == 0:
@@ -150,7 +156,12 @@ def find_cells(
             pool.entry[at] = k + 1
             pool.at[k] = at
             cell = pool.cells[k]
-            cell.minute, cell.port, cell.proto, cell.direction = pool.now[MINUTE], port, proto, direction
+            cell.minute, cell.port, cell.proto, cell.direction = (
+                pool.now[MINUTE] + minute,
+                port,
+                proto,
+                direction,
+            )
             cell.observer = lane
             cell.packets = cell.bytes = cell.tries = 0
             cell.sources[:] = 0
@@ -185,9 +196,10 @@ def count_cells(
         cell = pool.cells[found[i]]
         cell.packets += rows.packets[i]
         cell.bytes += rows.bytes[i]
-        if not _is_try(rows, i, cell.proto, guard):
+        tries = _tries(rows, i, cell.proto, guard)
+        if tries == 0:
             continue
-        cell.tries += rows.packets[i]
+        cell.tries += tries
         high, low = rows.src_hi[i], rows.src_lo[i]
         if high == 0 and low >> np.uint64(32) == _V4_PREFIX:
             _sketch(cell.sources, mix2(np.uint64(0), low >> np.uint64(8)))
@@ -197,8 +209,26 @@ def count_cells(
 
 
 @inlined
-def _is_try(rows: Any, i: int, proto: int, guard: Guard) -> bool:
-    """An initial SYN; or a datagram whose own port is no service (else it is more likely an answer)."""
-    if proto == TCP:
-        return bool(rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN)
-    return bool(proto == UDP and guard.udp[rows.sport[i]] == 0)
+def _tries(rows: Any, i: int, proto: int, guard: Guard) -> np.uint64:
+    """Initial SYNs; or datagrams whose own port is no service (else they are more likely answers).
+
+    A connection that a flow record tells whole is one try: where the record says who opened; or where only the
+    port that it went to is a service (rule A3).
+    """
+    nothing, one = np.uint64(0), np.uint64(1)
+    why = rows.why[i]
+    if why & WHY_RESPONDER:
+        return nothing
+    if proto == UDP:
+        return np.uint64(rows.packets[i]) if why & WHY_INITIATOR or guard.udp[rows.sport[i]] == 0 else nothing
+    if proto != TCP:
+        return nothing
+    if rows.known[i] & KNOWN_FLAGS == 0:
+        return one if why & WHY_INITIATOR else nothing
+    flags = rows.flags[i] & (SYN | ACK)
+    if flags == SYN:
+        return np.uint64(rows.packets[i])
+    if flags != SYN | ACK or rows.known[i] & KNOWN_ONE_PACKET:
+        return nothing
+    served = guard.tcp[rows.dport[i]] != 0 and guard.tcp[rows.sport[i]] == 0
+    return one if why & WHY_INITIATOR or served else nothing

@@ -112,6 +112,7 @@ def _merge(into: Any, row: Any) -> None:
     into.payload_c += row.payload_c
     into.payload_s += row.payload_s
     into.tries += row.tries
+    into.sessions += row.sessions
     into.unacked += row.unacked
     into.no_options += row.no_options
     into.fp_mirai += row.fp_mirai
@@ -130,6 +131,7 @@ def _merge_largest(into: Any, row: Any) -> None:
     into.payload_c = max(into.payload_c, row.payload_c)
     into.payload_s = max(into.payload_s, row.payload_s)
     into.tries = max(into.tries, row.tries)
+    into.sessions = max(into.sessions, row.sessions)
     into.unacked = max(into.unacked, row.unacked)
     into.no_options = max(into.no_options, row.no_options)
     into.fp_mirai = max(into.fp_mirai, row.fp_mirai)

@@ -1,8 +1,9 @@
 """What our own addresses open toward anybody: so that it can be told what a device does after it was attacked.
 
-Every TCP SYN without ACK from an own address is noted, and every datagram to the TFTP port, by which payloads are
-fetched too. Which of these matter is known only when the dialogues have been read (*armed* devices), so all are
-kept on disk and few come into memory: a row of 56 bytes costs less than to read the input again.
+Every TCP SYN without ACK from an own address is noted (of flows also what their record says that it opened), and
+every datagram to the TFTP port, by which payloads are fetched too. Which of these matter is known only when the
+dialogues have been read (*armed* devices), so all are kept on disk and few come into memory: a row of 56 bytes
+costs less than to read the input again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.place import SRC_OURS
-from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_QUOTED
+from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_INITIATOR, WHY_QUOTED
 from rearguard.model.compiled import kernel
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def note_initiations(
         if place[i] & SRC_OURS == 0 or rows.why[i] & WHY_QUOTED:
             continue
         if rows.proto[i] == TCP:
-            if rows.known[i] & KNOWN_FLAGS == 0 or rows.flags[i] & (SYN | ACK) != SYN:
+            bare = rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN
+            if not bare and rows.why[i] & WHY_INITIATOR == 0:
                 continue
         elif rows.proto[i] != UDP or rows.dport[i] != TFTP:
             continue

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.catalogue import Catalogue
+from rearguard.contacts.flows import answer_first, opener_first, read_flows
 from rearguard.contacts.interfaces import NONE, Rights
 from rearguard.contacts.single import NEVER_FIRST, NEVER_LAST, NO_RECORD
 from rearguard.model.address import V4_MAPPED, prefix_range
@@ -29,6 +30,7 @@ from rearguard.model.bits import (
     SEEN_ACK,
     SEEN_DATA,
     SEEN_DATAGRAM,
+    SEEN_FLOW_SYN,
     SEEN_ICMP_UNREACH,
     SEEN_RST,
     SEEN_SYN,
@@ -65,19 +67,25 @@ class Judge:
     surveyor_names: tuple[str, ...]
     exceptions: tuple[tuple[int, frozenset[int], str], ...]
     exception_table: tuple[Any, ...]
-    heard: npt.NDArray[np.bool_]  # [observer group, network]: return traffic was seen there (rule A6)
+    heard: npt.NDArray[np.bool_]  # [hearing, network]: return traffic was seen there (rule A6)
+    heard_by: npt.NDArray[np.uint32]  # [observer group]: its hearing
     senders: npt.NDArray[np.uint64]  # sorted low halves of own IPv4 addresses that were seen sending
 
     @classmethod
     def build(
-        cls, policy: Policy, catalogue: Catalogue, hosts: npt.NDArray[Any], groups: int, today: date
+        cls,
+        policy: Policy,
+        catalogue: Catalogue,
+        hosts: npt.NDArray[Any],
+        heard_by: npt.NDArray[np.uint32],
+        today: date,
     ) -> Judge:
-        """``hosts`` are folded HOST rows whose observer is a group number below ``groups``."""
+        """``hosts`` are folded HOST rows whose observer is a hearing; ``heard_by`` the hearing of each group."""
         networks = policy.network_table()
         rights = Rights.build(policy, catalogue)
         number = {name: index for index, name in enumerate(rights.names)}
         label = networks.lookup(hosts["addr_hi"], hosts["addr_lo"])
-        heard = np.zeros((groups, max(1, len(policy.networks))), dtype=np.bool_)
+        heard = np.zeros((int(heard_by.max(initial=0)) + 1, max(1, len(policy.networks))), dtype=np.bool_)
         heard[hosts["observer"][label >= 0], label[label >= 0]] = True
         v4 = (hosts["addr_hi"] == 0) & (hosts["addr_lo"] >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
         valid = [entry for entry in policy.exceptions if today <= entry.expires]
@@ -93,11 +101,13 @@ class Judge:
             ),
             tuple(prefix_range(entry.subject) for entry in valid),
             heard,
+            heard_by,
             np.unique(hosts["addr_lo"][v4]),
         )
 
     def columns(self, rows: npt.NDArray[Any], observers: npt.NDArray[np.uint32]) -> dict[str, Any]:
         """The ``judged`` columns of folded rows; ``observers`` is at how many places each was seen."""
+        rows = read_flows(rows)
         client = self.networks.lookup(rows["client_hi"], rows["client_lo"])
         server = self.networks.lookup(rows["server_hi"], rows["server_lo"])
         direction = np.select(
@@ -109,7 +119,7 @@ class Judge:
         allowed, by = self._authorised(rows, client, server, interface, session)
         certainty, target = _roles(rows)
         target &= ~_to_many(rows)
-        heard = (server >= 0) & self.heard[rows["observer"], np.maximum(server, 0)]
+        heard = (server >= 0) & self.heard[self.heard_by[rows["observer"]], np.maximum(server, 0)]
         columns: dict[str, Any] = {
             name: rows[name] for name in ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto")
         }
@@ -195,18 +205,22 @@ def _roles(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], Mask]:
     """Rule A3: how sure it is that the server listens, and whether findings may rest on it.
 
     A handshake makes it certain. Without one: a port that is alone in the catalogue makes it likely; where
-    both are services only the order of first packets helps, and only with datagrams, for a TCP packet may
-    come from the middle of anything. A handshake that starts at the "listener" says that it is none.
+    both are services only the order of first packets helps, and only with datagrams and with flows that hold
+    a SYN each way, for any other TCP packet may come from the middle of anything. A handshake that starts at
+    the "listener" says that it is none, and so does the order of two such flows.
     """
     role = rows["role"]
     opened = role & ROLE_HANDSHAKE > 0
     udp = rows["proto"] != TCP
-    client_first = (rows["first_c"] < rows["first_s"]) & (rows["first_s"] != NEVER_FIRST)
+    # Of sampled datagrams the first one that was seen may well be a reply.
+    whole = rows["sampling"] == 1
+    client_first = whole & (rows["first_c"] < rows["first_s"]) & (rows["first_s"] != NEVER_FIRST)
     alone = (role & ROLE_PORT > 0) & (role & ROLE_BOTH == 0)
-    likely = alone | (udp & (role & ROLE_BOTH > 0) & client_first)
+    both = role & ROLE_BOTH > 0
+    likely = alone | (udp & both & client_first) | (~udp & both & opener_first(rows))
     certainty = np.where(opened, 0, np.where(likely, 1, 2)).astype(np.int32)
     listener_opened = (rows["seen_s"] & SEEN_SYN > 0) | (rows["seen_c"] & SEEN_SYNACK > 0)
-    server_first = udp & (rows["first_s"] < rows["first_c"])
+    server_first = np.where(udp, whole & (rows["first_s"] < rows["first_c"]), answer_first(rows))
     target = (opened | (likely & ~listener_opened)) & ~server_first
     return certainty, target
 
@@ -229,7 +243,9 @@ def _outcome(rows: npt.NDArray[Any], heard: Mask) -> npt.NDArray[np.int32]:
     conversed = both & (~udp | (rows["last_c"] > rows["first_s"]))
     answered = np.where(udp, seen_s & SEEN_DATAGRAM > 0, seen_s & SEEN_SYNACK > 0)
     refused = seen_s & (SEEN_RST | SEEN_ICMP_UNREACH) > 0
-    silent = (rows["packets_s"] == 0) & (rows["tries"] > 0) & heard & (rows["sampling"] == 1)
+    # A client that acknowledges was answered, on a way that nobody saw (rule A6).
+    went_on = ~udp & (seen_c & (SEEN_ACK | SEEN_FLOW_SYN) > 0)
+    silent = (rows["packets_s"] == 0) & (rows["tries"] > 0) & heard & (rows["sampling"] == 1) & ~went_on
     return np.select([conversed, answered, refused, silent], [3, 2, 1, 0], 4).astype(np.int32)
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.reducer import Listener, Partials, Reducer, Sizes
+from rearguard.contacts.reducer import Circles, Listener, Partials, Reducer, Sizes
 from rearguard.contacts.view import SourceInfo
 from rearguard.model.guard import Guard
-from rearguard.sources import Span, fits, open_source, order, split
+from rearguard.sources import Exporter, Observer, Options, PacketSource, Span, fits, open_source, order, split
 
 __all__ = ["Advance", "Reading", "read"]
 
@@ -47,7 +47,7 @@ class _Job:
     complete: bool = True
     ended_at: int = 0
     digests: tuple[str, str] = ("", "")
-    observers: list[int] = field(default_factory=list)
+    exporters: tuple[Exporter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,35 @@ class Reading:
     partials: Partials
     sources: tuple[SourceInfo, ...]
     spans: tuple[tuple[int, int], ...]
-    observers: tuple[tuple[int, str], ...]  # (source, name), by observer number
+    observers: tuple[tuple[int, Observer], ...]  # (source that had it first, itself), by observer number
     complete: bool
 
 
 class _Observers:
-    """Numbers for (file, name), shared by the workers; the spans of a file share its observers."""
+    """Numbers for observers, shared by the workers. A capture's belong to their file (its spans share them); an
+    exporter is the same one whichever file its records lie in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.known: dict[tuple[int, str], int] = {}
+        self._numbers: dict[tuple[int, Observer], int] = {}
+        self.known: list[tuple[int, Observer]] = []
 
-    def number(self, file: int, name: str) -> int:
+    def circles(self, file: int, observers: Sequence[Observer]) -> Circles:
+        """The observers for all interfaces of each one's exporter, with its way and without."""
+        ways = [Observer(one.name, one.exporter, way=one.way) for one in observers]
+        speakers = [Observer(one.name, one.exporter) for one in observers]
+        return Circles(self.numbers(file, ways), self.numbers(file, speakers))
+
+    def numbers(self, file: int, observers: Sequence[Observer]) -> npt.NDArray[np.uint32]:
+        return np.array([self.number(file, one) for one in observers], dtype=np.uint32)
+
+    def number(self, file: int, observer: Observer) -> int:
+        key = (-1 if observer.exporter else file, observer)
         with self._lock:
-            return self.known.setdefault((file, name), len(self.known))
+            if key not in self._numbers:
+                self._numbers[key] = len(self.known)
+                self.known.append((file, observer))
+            return self._numbers[key]
 
 
 class _MisfitError(Exception):
@@ -86,17 +101,19 @@ def read(
     workers: int | None = None,
     advance: Advance = lambda octets, records: None,
     listen: Callable[[], Callable[[], Listener]] | None = None,
+    options: Options | None = None,
 ) -> Reading:
-    """Read captures and reduce them. ``folder`` takes what does not fit into memory.
+    """Read inputs and reduce them. ``folder`` takes what does not fit into memory.
 
     ``listen`` begins a collection of dialogues (again, if all must be read again) and gives what makes a
     listener for each worker.
 
-    Raises InputError for what is no capture at all; damage inside is counted in the sources. The caller
+    Raises InputError for what cannot be read at all; damage inside is counted in the sources. The caller
     closes ``partials``.
     """
     sizes = sizes or Sizes()
-    files = order(uris)
+    options = options or Options()
+    files = order(uris, options)
     count = workers or max(1, min(2, len(os.sched_getaffinity(0))))
     told = [0, 0]
 
@@ -106,11 +123,13 @@ def read(
         advance(octets, records)
 
     try:
-        return _read(files, guard, Partials.new(folder, sizes), sizes, count, note, listen, may_split=True)
+        return _read(
+            files, guard, Partials.new(folder, sizes), sizes, count, note, listen, options, may_split=True
+        )
     except _MisfitError:
         advance(-told[0], -told[1])  # it all comes again
         return _read(
-            files, guard, Partials.new(folder, sizes), sizes, count, advance, listen, may_split=False
+            files, guard, Partials.new(folder, sizes), sizes, count, advance, listen, options, may_split=False
         )
 
 
@@ -122,17 +141,22 @@ def _read(
     count: int,
     advance: Advance,
     listen: Callable[[], Callable[[], Listener]] | None,
+    options: Options,
     *,
     may_split: bool,
 ) -> Reading:
     jobs: list[_Job] = []
     for number, uri in enumerate(files):
-        parts = split(uri, count) if may_split and count > 1 and len(files) < 2 * count else [None]
+        parts = (
+            split(uri, count, options=options)
+            if may_split and count > 1 and len(files) < 2 * count
+            else [None]
+        )
         jobs.extend(_Job(uri, number, span if len(parts) > 1 else None) for span in parts)
     observers = _Observers()
     try:
         listener = listen() if listen is not None else None
-        _work(jobs, guard, partials, sizes, min(count, len(jobs)), observers, advance, listener)
+        _work(jobs, guard, partials, sizes, min(count, len(jobs)), observers, advance, listener, options)
         _check_spans(jobs)
     except BaseException:
         partials.close()
@@ -155,6 +179,7 @@ def _work(
     observers: _Observers,
     advance: Advance,
     listener: Callable[[], Listener] | None,
+    options: Options,
 ) -> None:
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(len(jobs)):
@@ -170,7 +195,7 @@ def _work(
                     number = waiting.get_nowait()
                 except queue.Empty:
                     break
-                _do(jobs[number], number, reducer, observers, stop)
+                _do(jobs[number], number, reducer, observers, stop, options)
             reducer.finish()
         except BaseException as problem:
             problems.append(problem)
@@ -194,18 +219,27 @@ def _work(
         raise problems[0]
 
 
-def _do(job: _Job, number: int, reducer: Reducer, observers: _Observers, stop: threading.Event) -> None:
-    with open_source(job.uri, number=number, span=job.span) as source:
+def _do(
+    job: _Job,
+    number: int,
+    reducer: Reducer,
+    observers: _Observers,
+    stop: threading.Event,
+    options: Options,
+) -> None:
+    with open_source(job.uri, number=number, span=job.span, options=options) as source:
         job.format = source.format if not source.compression else f"{source.format} ({source.compression})"
-        start = source.interfaces_digest
+        packets = source if isinstance(source, PacketSource) else None
+        start = "" if packets is None else packets.interfaces_digest
         numbers: npt.NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
+        circles: Circles | None = None
         for chunk in source.chunks():
             if stop.is_set():
                 return
             if len(numbers) < len(source.observers):
-                names = source.observers
-                numbers = np.array([observers.number(job.file, name) for name in names], dtype=np.uint32)
-            reducer.feed(chunk, number, numbers)
+                numbers = observers.numbers(job.file, source.observers)
+                circles = observers.circles(job.file, source.observers) if source.exporters else None
+            reducer.feed(chunk, number, numbers, circles)
             job.records = source.tally.records
             job.done_bytes = source.progress.done - (job.span.start if job.span else 0)
         tally = source.tally
@@ -213,8 +247,10 @@ def _do(job: _Job, number: int, reducer: Reducer, observers: _Observers, stop: t
         job.skipped = {reason: n for reason, n in tally.skipped.items() if n}
         job.first, job.last, job.damaged = tally.first, tally.last, tally.damaged
         job.complete = tally.complete
-        job.ended_at = source.ended_at
-        job.digests = (start, source.interfaces_digest)
+        job.exporters = tuple(source.exporters)
+        if packets is not None:
+            job.ended_at = packets.ended_at
+            job.digests = (start, packets.interfaces_digest)
 
 
 def _check_spans(jobs: list[_Job]) -> None:
@@ -250,4 +286,6 @@ def _info(parts: list[_Job]) -> SourceInfo:
         min(firsts, default=None),
         max(lasts, default=None),
         next((job.damaged for job in parts if job.damaged), None),
+        all(job.complete for job in parts),
+        tuple(exporter for job in parts for exporter in job.exporters),
     )

@@ -12,6 +12,10 @@ only where the listener is ours); W: it is another well-known service; own: the 
     any other TCP                each side whose port is L, one end own               PORT, BOTH if the other
                                                                                       port is L or W too
     UDP                          the side whose port is L; two: the lower, else ours  PORT or BOTH
+    flow that says who opened    who was called, as with SYN and SYN+ACK              HANDSHAKE
+
+Flags of a flow are OR-ed over its packets. Without ACK its SYN is a bare one. With ACK the SYN may be that of a
+client that went on, or half of a SYN+ACK; where the record does not say who opened, this stays open here (rule B7).
 
 A SYN *from* a listed port, or a SYN+ACK *to* one, proves that this port is a client's for once: it is noted
 on the contact the other way round as a SYN seen from the "server" (or SYN+ACK from the "client"), and the
@@ -56,6 +60,7 @@ from rearguard.model.bits import (
     SEEN_DATA,
     SEEN_DATAGRAM,
     SEEN_FIN,
+    SEEN_FLOW_SYN,
     SEEN_ICMP_UNREACH,
     SEEN_RST,
     SEEN_SYN,
@@ -63,8 +68,10 @@ from rearguard.model.bits import (
     SYN,
     TCP,
     UDP,
+    WHY_INITIATOR,
     WHY_PACKET,
     WHY_QUOTED,
+    WHY_RESPONDER,
 )
 from rearguard.model.bits import FIN as FIN_FLAG
 from rearguard.model.compiled import inlined, kernel
@@ -103,7 +110,8 @@ def _fingerprints(rows: Any, i: int) -> int:
 
 @inlined
 def _seen_in_tcp(rows: Any, i: int) -> int:
-    """Bits SEEN_* of one TCP row. Of a flow's OR-ed flags only a SYN without ACK is certain (rule B7)."""
+    """Bits SEEN_* of one TCP row. Of a flow's OR-ed flags a SYN without ACK is certain, and what the record itself
+    says of its direction (rule B7)."""
     flags = rows.flags[i]
     seen = SEEN_DATA if rows.pay_wire[i] > 0 else 0
     if not rows.known[i] & KNOWN_FLAGS:
@@ -113,8 +121,15 @@ def _seen_in_tcp(rows: Any, i: int) -> int:
     if rows.known[i] & KNOWN_ONE_PACKET:
         if flags & HANDSHAKE_MASK == SYN | ACK:
             return seen | SEEN_SYNACK
-        if flags & ACK and not flags & (SYN | RST):
-            seen |= SEEN_ACK
+    elif flags & SYN:
+        if rows.why[i] & WHY_INITIATOR:
+            seen |= SEEN_SYN | SEEN_ACK
+        else:
+            seen |= SEEN_SYNACK if rows.why[i] & WHY_RESPONDER else SEEN_FLOW_SYN
+        # Its RST, if any, ended a conversation and refused none.
+        return seen | (SEEN_FIN if flags & FIN_FLAG else 0)
+    if flags & ACK and not flags & (SYN | RST):
+        seen |= SEEN_ACK
     if flags & RST:
         seen |= SEEN_RST
     if flags & FIN_FLAG:
@@ -159,8 +174,12 @@ def _count(
     row.last_c = max(row.last_c, rows.end[i])
     row.flags_c |= rows.flags[i]
     row.seen_c |= seen
-    if rows.proto[i] == TCP and rows.known[i] & KNOWN_FLAGS and not rows.flags[i] & (ACK | RST):
-        row.unacked += packets
+    opened = rows.why[i] & WHY_INITIATOR and rows.packets[i] > 0
+    if rows.proto[i] == TCP and rows.known[i] & KNOWN_FLAGS:
+        if not rows.flags[i] & (ACK | RST):
+            row.unacked += packets
+        elif opened and rows.flags[i] & SYN:
+            row.unacked += 1
     if comes_first(rank, ts, rec, row.proof_rank_c, row.proof_time_c, row.proof_rec_c):
         row.proof_rank_c, row.proof_time_c = rank, ts
         row.proof_rec_c, row.proof_port_c = rec, port
@@ -168,8 +187,12 @@ def _count(
         row.load_time_c, row.load_rec_c, row.load_port_c = ts, rec, port
     if seen & SEEN_DATAGRAM:
         row.tries += packets
+    elif seen & SEEN_FLOW_SYN:
+        row.sessions += 1
+    elif opened and not rows.known[i] & KNOWN_FLAGS:
+        row.tries += 1
     elif seen & SEEN_SYN:
-        row.tries += packets
+        row.tries += np.uint64(1) if rows.flags[i] & ACK else packets
         found = _fingerprints(rows, i)
         row.no_options += 1 if found & BIT_NO_OPTIONS else 0
         row.fp_mirai += 1 if found & BIT_MIRAI else 0
@@ -273,7 +296,7 @@ def _fits_single(rows: Any, i: int, from_server: bool, seen: int, role: int) -> 
         return False
     if rows.proto[i] == TCP:
         return role == ROLE_HANDSHAKE and seen == SEEN_SYN
-    return role != 0 and rows.pay_wire[i] <= 0xFFFF
+    return role & (ROLE_PORT | ROLE_BOTH) != 0 and rows.pay_wire[i] <= 0xFFFF
 
 
 @kernel
@@ -319,7 +342,13 @@ def reduce_contacts(
         elif proto == UDP:
             seen = SEEN_DATAGRAM | (SEEN_DATA if rows.pay_wire[i] > 0 else 0)
             dst_rank = src_rank = 0
-            if to_listed and from_listed:
+            if why & (WHY_INITIATOR | WHY_RESPONDER):
+                on_dst, on_src = (
+                    to_listed and why & WHY_INITIATOR != 0,
+                    from_listed and why & WHY_RESPONDER != 0,
+                )
+                dst_role = src_role = ROLE_HANDSHAKE
+            elif to_listed and from_listed:
                 # The same side for both directions of a conversation: the lower port, else our side.
                 on_dst = rows.dport[i] < rows.sport[i] or (rows.dport[i] == rows.sport[i] and dst_own)
                 on_src = not on_dst
@@ -331,6 +360,13 @@ def reduce_contacts(
             elif seen & SEEN_SYNACK:
                 on_src, src_role, src_rank = src_own or from_listed, ROLE_HANDSHAKE, 0
                 dst_role = 0
+            elif why & WHY_INITIATOR:
+                on_dst, dst_role, on_src = dst_own or to_listed, ROLE_HANDSHAKE, False
+            elif why & WHY_RESPONDER:
+                on_src, src_role, on_dst = src_own or from_listed, ROLE_HANDSHAKE, False
+                src_rank = 1 if seen & SEEN_RST else 2
+            elif seen & SEEN_FLOW_SYN:
+                dst_rank = src_rank = 1
             elif seen & SEEN_RST:
                 src_rank = 1
                 if src_own and not to_listed and not from_listed:

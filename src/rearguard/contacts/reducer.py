@@ -23,7 +23,22 @@ from rearguard.model.chunk import ROWS, Chunk
 from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
 from rearguard.model.guard import Guard
 
-__all__ = ["Lanes", "Listener", "Partials", "Reducer", "Sizes"]
+__all__ = ["Circles", "Lanes", "Listener", "Partials", "Reducer", "Sizes"]
+
+FLOW_MINUTES = 64
+"""Minutes of which the census holds cells at once for flows, whose records come as they end. An assumption is that
+exporters cut flows after half an hour at most; a record that began earlier costs time and changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circles:
+    """Wider observers of flows, by the source's observer number. An exporter has as many observers as pairs of
+    interfaces; what does not ask for the interfaces is counted by fewer keys."""
+
+    ways: npt.NDArray[np.uint32]
+    """The exporter and the way of its observation: for the census and the hosts."""
+    speakers: npt.NDArray[np.uint32]
+    """The exporter: for dialogues, whose two directions come by different interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +154,16 @@ class Reducer:
         self._lanes = np.zeros(ROWS, dtype=np.uint32)
         self._initiations = np.zeros(ROWS, dtype=INITIATION)
 
-    def feed(self, chunk: Chunk, source: int, observers: npt.NDArray[np.uint32]) -> None:
-        """Reduce one chunk. ``observers`` maps the source's observer numbers to those of the run."""
+    def feed(
+        self,
+        chunk: Chunk,
+        source: int,
+        observers: npt.NDArray[np.uint32],
+        circles: Circles | None = None,
+    ) -> None:
+        """Reduce one chunk. ``observers`` maps the source's observer numbers to those of the run; ``circles`` are
+        given where the chunk's rows are flows.
+        """
         rows, n = chunk.rows, chunk.n
         if n == 0:
             return
@@ -150,11 +173,15 @@ class Reducer:
         place_rows(rows, n, self.guard, self._place)
         pointer = np.uint64(source << RECORD_BITS)
         self._contacts(rows, n, pointer)
-        self._count(rows, n)
+        if circles is not None:
+            self._set_lanes(chunk, circles.ways)
+        self._count(rows, n, 1 if circles is None else FLOW_MINUTES)
         self._note(rows, n)
         opened = note_initiations(rows, n, self._place, pointer, self._initiations)
         self.partials.initiations.add(self._initiations[:opened])
         if self.listener is not None:
+            if circles is not None:
+                self._set_lanes(chunk, circles.speakers)
             self.listener.feed(chunk, self._place[:n], self._lanes[:n], pointer)
 
     def finish(self) -> None:
@@ -172,15 +199,23 @@ class Reducer:
         self._hosts_spill()
 
     def _set_lanes(self, chunk: Chunk, observers: npt.NDArray[np.uint32]) -> None:
+        out = self._lanes
         lanes = self.partials.lanes
         observer, sampling = chunk.column("observer"), chunk.column("sampling")
         if observer.min() == observer.max() and sampling.min() == sampling.max():
-            self._lanes[: chunk.n] = lanes.number(int(observers[observer[0]]), int(sampling[0]))
+            out[: chunk.n] = lanes.number(int(observers[observer[0]]), int(sampling[0]))
+            return
+        if sampling.min() == sampling.max():
+            rate = int(sampling[0])
+            told = np.zeros(len(observers), dtype=np.uint32)
+            present = np.flatnonzero(np.bincount(observer, minlength=len(observers)))
+            told[present] = [lanes.number(int(observers[one]), rate) for one in present.tolist()]
+            out[: chunk.n] = told[observer]
             return
         pairs = observer.astype(np.uint64) << np.uint64(32) | sampling
         found, which = np.unique(pairs, return_inverse=True)
         numbers = [lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF) for pair in found.tolist()]
-        self._lanes[: chunk.n] = np.array(numbers, dtype=np.uint32)[which]
+        out[: chunk.n] = np.array(numbers, dtype=np.uint32)[which]
 
     def _contacts(self, rows: Any, n: int, source: np.uint64) -> None:
         lanes, done = self.partials.lanes, 0
@@ -199,10 +234,10 @@ class Reducer:
         self.partials.contacts.add(self._out.full[: count[FULL]])
         count[:] = 0
 
-    def _count(self, rows: Any, n: int) -> None:
+    def _count(self, rows: Any, n: int, span: int) -> None:
         done = 0
         while done < n:
-            upto = find_cells(rows, done, n, self._place, self._lanes, self._pool, self._cells)
+            upto = find_cells(rows, done, n, self._place, self._lanes, self._pool, self._cells, span)
             count_cells(rows, done, upto, self.guard, self._pool, self._cells)
             if upto < n:
                 self._census_out()

@@ -17,6 +17,7 @@ from rearguard.contacts.fold import fold_census, fold_contacts, fold_hosts, larg
 from rearguard.contacts.initiations import armed
 from rearguard.contacts.judge import Judge, Words
 from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
+from rearguard.contacts.rates import merge_rates
 from rearguard.contacts.single import to_contacts
 from rearguard.contacts.spill import side_by_side
 from rearguard.contacts.tables import Filling
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from rearguard.catalogue import Catalogue
+    from rearguard.contacts.observing import Places
     from rearguard.contacts.reducer import Partials
     from rearguard.policy import Policy
 
@@ -48,7 +50,7 @@ class Settled:
 
 def settle(
     partials: Partials,
-    groups: npt.NDArray[np.uint32],
+    places: Places,
     policy: Policy,
     catalogue: Catalogue,
     con: duckdb.DuckDBPyConnection,
@@ -57,7 +59,8 @@ def settle(
     clock: Callable[[str], None],
     attacked: Iterable[tuple[int, int]] = (),
 ) -> Settled:
-    """Make ``judged``, ``census``, ``crowd`` and ``initiations``. ``groups`` gives each observer's group (rule A5);
+    """Make ``judged``, ``census``, ``crowd`` and ``initiations``. ``places`` says which observers saw the same
+    packets (rule A5), and their sampling rates;
     ``attacked`` are the addresses (as halves) whose initiations are wanted.
 
     What does not fit into memory is put into ``folder``, which must live as long as the connection is used.
@@ -66,9 +69,8 @@ def settle(
     ``clock(stage)`` is told when a stage is done.
     """
     judged = Filling("judged", JUDGED_SQL, folder)
-    count = int(groups.max(initial=0)) + 1
-    hosts = _hosts(partials, groups)
-    judge = Judge.build(policy, catalogue, hosts, count, today)
+    hosts = _hosts(partials, places)
+    judge = Judge.build(policy, catalogue, hosts, places.heard_by(), today)
     clock("hosts")
     settled = Settled()
     crowd: list[npt.NDArray[Any]] = []
@@ -87,10 +89,11 @@ def settle(
         everything = np.concatenate(
             [rows, to_contacts(kept, partials.lanes.observer, partials.lanes.sampling)]
         )
-        everything["observer"] = groups[everything["observer"]]
-        folded = fold_contacts(everything)
+        everything["sampling"] = places.sampling(everything["observer"], everything["sampling"])
+        everything["observer"] = places.groups[everything["observer"]]
+        folded = merge_rates(fold_contacts(everything))
         observers = np.ones(len(folded), dtype=np.uint32)
-        if count > 1:
+        if places.count > 1:
             folded, observers = merge_observers(folded)
         settled.contacts += len(folded)
         ordered = _order(folded)
@@ -105,7 +108,7 @@ def settle(
         crowds.add(_crowd_table(np.concatenate(crowd), judge))
     crowds.show(con)
     census = Filling("census", CENSUS_SQL, folder)
-    _census(partials, groups, census)
+    _census(partials, places, census)
     census.show(con)
     initiations = Filling("initiations", INITIATIONS_SQL, folder)
     opened = armed(partials.initiations, attacked)
@@ -126,11 +129,11 @@ def _give_back() -> None:
         trim(0)
 
 
-def _hosts(partials: Partials, groups: npt.NDArray[np.uint32]) -> npt.NDArray[Any]:
-    """Folded hosts, incrementally: memory is that of the distinct addresses."""
+def _hosts(partials: Partials, places: Places) -> npt.NDArray[Any]:
+    """Folded hosts by hearing, incrementally: memory is that of the distinct addresses."""
     folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
     for batch in partials.hosts.batches(4 * BATCH):
-        batch["observer"] = groups[batch["observer"]]
+        batch["observer"] = places.hearing[batch["observer"]]
         folded = fold_hosts(np.concatenate([folded, batch]))
     return folded
 
@@ -243,11 +246,12 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
     )
 
 
-def _census(partials: Partials, groups: npt.NDArray[np.uint32], census: Filling) -> None:
+def _census(partials: Partials, places: Places, census: Filling) -> None:
     """Cells with tries, merged; of several observer groups the largest counts (rule A5)."""
     for number in range(partials.census.partitions):
         cells = partials.census.partition(number)
-        cells["observer"] = groups[cells["observer"]]
+        cells["sampling"] = places.sampling(cells["observer"], cells["sampling"])
+        cells["observer"] = places.groups[cells["observer"]]
         cells = largest_census(fold_census(cells))
         cells = cells[cells["tries"] > 0]  # after merging: a partial without tries still counts packets
         columns = {name: cells[name] for name in _CENSUS_NUMBERS}

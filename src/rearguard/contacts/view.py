@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
+    from rearguard.contacts.observing import Rate
     from rearguard.dialogue.exchange import Exchange
+    from rearguard.sources.reader import Exporter
 
 __all__ = ["CENSUS_SQL", "CROWD_SQL", "INITIATIONS_SQL", "JUDGED_SQL", "RECORD_BITS", "SourceInfo", "View"]
 
@@ -96,6 +98,10 @@ class SourceInfo:
     first_seen: int | None
     last_seen: int | None
     damaged: str | None = None
+    complete: bool = True
+    """Whether everything in it could be read; also false where single records or blocks could not."""
+    exporters: tuple[Exporter, ...] = ()
+    """Of flows: who exported them, and how well that was heard."""
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -110,6 +116,8 @@ class View:
     approximations: list[str] = field(default_factory=list)
     exchanges: tuple[Exchange, ...] = ()
     """Dialogues that have something to tell, ascending by time."""
+    rates: tuple[Rate, ...] = ()
+    """At what rates the places sampled, and whence that is known."""
 
     def pointer(self, rec: int) -> tuple[str, int]:
         """The source's name and the record's number (from 1) of a record pointer."""

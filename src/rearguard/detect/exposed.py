@@ -3,7 +3,7 @@
 What proves it, the strongest first:
 
 * one packet with exactly SYN and ACK from the device's port (OR-ed flags of a flow never count as one);
-* a UDP reply to a datagram;
+* a UDP reply to a datagram; of sampled traffic, which does not tell who sent first, only from ports below 1024;
 * payload from the port to enough different remotes, all on ephemeral ports: one remote alone could be a server
   to which a client of ours happens to speak from that port.
 
@@ -50,7 +50,8 @@ SELECT
     t.*,
     CASE
         WHEN proto = 6 AND synack THEN 'synack'
-        WHEN proto = 17 AND result >= 3 AND packets_s > 0 AND tries > 0 THEN 'reply'
+        WHEN proto = 17 AND result >= 3 AND packets_s > 0 AND tries > 0 AND (sampling = 1 OR port < 1024)
+            THEN 'reply'
         WHEN spoke AND far_port >= 1024 AND far_port NOT IN (FROM known_ports) THEN 'payload'
     END AS proof
 FROM answers t

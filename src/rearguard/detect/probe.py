@@ -55,7 +55,7 @@ CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
 FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
 ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened AND NOT t.lan AND NOT t.guest;
+WHERE t.opened AND NOT t.lan AND NOT t.guest AND NOT t.flagless;
 """
 
 

@@ -29,14 +29,15 @@ SECOND = 1_000_000_000
 GROUPS_SQL = """
 CREATE OR REPLACE TEMP VIEW tried AS
 SELECT
-    source_hi, source_lo, interface, way, device_hi, device_lo, begun, client_lo, dark, rate, result, lan
+    source_hi, source_lo, interface, way, device_hi, device_lo, begun, client_lo, dark, rate, result, lan, flagless
 FROM touches ANTI JOIN reflections USING (server_hi, server_lo, interface, source_net)
 WHERE opened AND interface IS NOT NULL AND way <> 1 AND NOT guest;
 
 CREATE OR REPLACE TEMP TABLE groups AS
 WITH counted AS (
     SELECT
-        source_hi, source_lo, interface, way, count(*) AS touches, count(*) FILTER (NOT lan) AS strange,
+        source_hi, source_lo, interface, way, count(*) AS touches,
+        count(*) FILTER (NOT lan AND NOT flagless) AS strange,
         count(*) FILTER (dark) AS dark, min(rate) AS rate, max(result) AS result,
         min(client_lo) AS low, max(client_lo) AS high
     FROM tried

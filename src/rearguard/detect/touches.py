@@ -4,8 +4,9 @@ What is left out here can never become a finding: what the policy allows (rules 
 management port because a client happened to use it (rule A3), and what neither begins nor ends with us.
 
 ``opened`` tells an initiation from its echo (rule B5): somebody sent a SYN or a datagram to the port; or went on
-talking after an answer; or the record is a flow of several packets with SYN among its flags. A SYN+ACK, RST or
-ICMP error for a packet that nobody sent opens nothing.
+talking after an answer; or the exporter tells no flags, so that nothing better is known than the port
+(``flagless``: enough for a scan, too little for a single probe). A SYN+ACK, RST or ICMP error for a packet that
+nobody sent opens nothing.
 ``bare`` means that the opener never went on: SYNs and nothing else, or a datagram without a reply.
 ``lan`` is the use of a home network: both ends private or link-local and in one /24 (IPv6: /64), on an interface
 that its owner may open; or a host that calls itself. Few such contacts are nobody's business.
@@ -56,9 +57,10 @@ SELECT
     coalesce(
         tries > 0
         OR (seen_c & {_WENT_ON} <> 0 AND outcome IN ('answered', 'conversed'))
-        OR (known & {bits.KNOWN_ONE_PACKET} = 0 AND packets_c > 1 AND flags_c & {bits.SYN} <> 0),
+        OR (known & {bits.KNOWN_FLAGS} = 0 AND proto = {bits.TCP} AND packets_c > 0),
         false
     ) AS opened,
+    proto = {bits.TCP} AND known & {bits.KNOWN_FLAGS} = 0 AS flagless,
     coalesce(
         tries > 0 AND CASE
             WHEN proto = {bits.TCP} THEN seen_c & {_WENT_ON} = 0 AND flags_c & {bits.ACK} = 0

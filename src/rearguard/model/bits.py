@@ -35,6 +35,10 @@ WHY_QUOTED = 2
 that it quotes, so src is the one that was told no. Its ``packets`` and ``bytes`` are the error's own."""
 WHY_NO_PORTS = 4
 """TCP or UDP whose ports could not be read (later fragment, cut short)."""
+WHY_INITIATOR = 8
+"""A flow record that says that its source opened the conversation (RFC 5103, or a probe that keeps state)."""
+WHY_RESPONDER = 16
+"""The same, of the other side: the record's source is who was called."""
 
 # Chunk.known and contact ``known``: which fields this source can tell at all.
 KNOWN_FLAGS = 0x01
@@ -47,6 +51,7 @@ KNOWN_OPTIONS = 0x10
 KNOWN_PAYLOAD = 0x20
 """``pay_len`` is known, and the payload lies in the source's buffer."""
 KNOWN_BIFLOW = 0x40
+"""The record says who opened the conversation: WHY_INITIATOR or WHY_RESPONDER is set."""
 KNOWN_PACKET = KNOWN_FLAGS | KNOWN_ONE_PACKET | KNOWN_SEQ | KNOWN_IPID | KNOWN_OPTIONS | KNOWN_PAYLOAD
 
 # Contact.seen_c and seen_s: kinds of packets that were seen from a side.
@@ -60,10 +65,13 @@ SEEN_ICMP_UNREACH = 0x20
 SEEN_ACK = 0x40
 """A TCP packet with ACK and neither SYN nor RST: after a SYN+ACK from the other side, a proof of address (B4)."""
 SEEN_DATAGRAM = 0x80
+SEEN_FLOW_SYN = 0x100
+"""A flow of several packets with SYN and ACK among its flags, of which nobody says who opened it: a client's whole
+connection, or an answer. Which of both, the order of the two directions may tell (rules A3, B7)."""
 
 # Contact.role: why the server side is held to be the listener (rule A3). OR-ed when partials merge.
 ROLE_HANDSHAKE = 0x01
-"""A lone SYN or an exact SYN+ACK, or the biflow fields of a flow record, say who opened."""
+"""A lone SYN or an exact SYN+ACK, or a flow record itself (WHY_INITIATOR, WHY_RESPONDER), say who opened."""
 ROLE_PORT = 0x02
 """Only the server's port is in the catalogue or well known."""
 ROLE_BOTH = 0x04

@@ -9,8 +9,9 @@ Reading bytes: ``b[0] << 8 | b[1]`` on a uint8 array is right compiled and wrong
 index wraps around past the bounds check. The loads below widen first and refuse what lies outside; they are
 the only way in which a kernel looks into a buffer.
 
-The cache has one folder for each state of the sources that a kernel can call (its own package's and
-``model``): numba itself looks at the file of the outermost function only and would keep stale code.
+The cache has one folder for each state of the sources that a kernel can call (its own package's, those of the
+packages around it, and ``model``): numba itself looks at the file of the outermost function only and would keep
+stale code.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def cache_folder(room: Path) -> Path | None:
 
         parent = str(Path(platformdirs.user_cache_dir("rearguard")) / "numba")
     state = hashlib.sha256()
-    for file in sorted({*room.glob("*.py"), *Path(__file__).parent.glob("*.py")}):
+    for file in sorted(file for folder in _callable_from(room) for file in folder.glob("*.py")):
         info = file.stat()
         state.update(f"{file}\0{info.st_size}\0{info.st_mtime_ns}\0".encode())
     folder = Path(parent) / f"{room.name}-{state.hexdigest()[:16]}"
@@ -66,6 +67,16 @@ def cache_folder(room: Path) -> Path | None:
     except OSError:
         return None
     return folder if private and os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _callable_from(room: Path) -> set[Path]:
+    """The folders whose kernels those of ``room`` may call."""
+    found = {room, Path(__file__).parent}
+    around = room.parent
+    while around.name != "rearguard" and (around / "__init__.py").exists():
+        found.add(around)
+        around = around.parent
+    return found
 
 
 def _forget(parent: Path, room: str) -> None:

@@ -80,13 +80,19 @@ CONTACT: tuple[Field, ...] = (
     Field("last_c", "i8", "max", "last packet from the client, ns; smallest int64 when none"),
     Field("last_s", "i8", "max", "last packet from the server"),
     Field(
-        "proof_rank_c", "u1", "first", "what the client's pointer shows: 0 SYN or datagram, 2 other, 255 none"
+        "proof_rank_c",
+        "u1",
+        "first",
+        "what the client's pointer shows: 0 SYN or datagram, 1 flow with SYN and ACK, 2 other, 255 none",
     ),
     Field("proof_time_c", "i8", "first", "time of that record"),
     Field("proof_rec_c", "u8", "first", "that record: source number * 2^40 + record number"),
     Field("proof_port_c", "u2", "first", "the client's port in that record"),
     Field(
-        "proof_rank_s", "u1", "first", "0 SYN+ACK or datagram, 1 RST or ICMP unreachable, 2 other, 255 none"
+        "proof_rank_s",
+        "u1",
+        "first",
+        "0 SYN+ACK or datagram, 1 flow with SYN and ACK, RST or ICMP unreachable, 2 other, 255 none",
     ),
     Field("proof_time_s", "i8", "first", "time of that record"),
     Field("proof_rec_s", "u8", "first", "that record"),
@@ -104,6 +110,7 @@ CONTACT: tuple[Field, ...] = (
     Field("role", "u1", "|", "bits ROLE_*: why the server is held to be the listener"),
     Field("known", "u4", "&", "bits KNOWN_* that held for every record"),
     Field("tries", "u8", "+", "initiations: SYNs without ACK, or datagrams to the port"),
+    Field("sessions", "u4", "+", "flows from the client with SEEN_FLOW_SYN: initiations, if it was who opened"),
     Field(
         "unacked",
         "u8",

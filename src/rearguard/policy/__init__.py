@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rearguard.policy.columns import ColumnFields, ColumnRule
 from rearguard.policy.entries import (
     Controller,
     Drop,
@@ -22,6 +23,8 @@ from rearguard.policy.values import InterfaceNames, Port
 
 __all__ = [
     "Authorisation",
+    "ColumnFields",
+    "ColumnRule",
     "Controller",
     "Drop",
     "Edge",

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rearguard.policy.columns import ColumnFields, ColumnRule
 from rearguard.policy.entries import (
     Controller,
     Drop,
@@ -37,6 +38,8 @@ _MODELS: dict[str, type[BaseModel]] = {
     "drop": Drop,
     "observers": ObserverRule,
     "sampling": Sampling,
+    "columns": ColumnRule,
+    "column_fields": ColumnFields,
     "surveyors": Surveyor,
     "exceptions": Exemption,
 }

@@ -38,8 +38,10 @@ __all__ = [
     "NetworkKind",
     "ObserverRule",
     "Operator",
+    "Rate",
     "Sampling",
     "Surveyor",
+    "Text",
 ]
 
 INSIDE = "inside"
@@ -130,6 +132,11 @@ class Edge(Entry):
         description="Its interfaces that face the outside, by their names on that router; a filter is bound "
         "to them (rule C3)."
     )
+    addresses: Prefixes | None = Field(
+        default=None,
+        description="Addresses of the router itself: loopbacks and links. A filter that would guard one of them "
+        "is refused, for its own sessions would be cut; list it under never_block to allow that.",
+    )
 
 
 class Drop(Entry):
@@ -172,13 +179,15 @@ class ObserverRule(Entry):
 
 
 class Sampling(Entry):
-    """Sampling rates that the sources do not tell themselves: N for one of N packets."""
+    """Sampling rates that the sources do not tell themselves: N for one of N packets (rule B14)."""
 
     default: Rate | None = Field(
         default=None, description="For observers that neither tell a rate nor have one here. Unset: unknown."
     )
     observers: dict[Word, Rate] = Field(
-        default_factory=dict, description="By name of the observer; wins over what the source tells."
+        default_factory=dict,
+        description="By the name of an entry of observers. Of a capture it is believed; of flows only where "
+        "neither options data nor the records tell a rate.",
     )
 
 

@@ -20,6 +20,7 @@ from pydantic import Field, PrivateAttr
 
 from rearguard.model.address import Address, Network
 from rearguard.model.prefixes import PrefixSet, PrefixTable
+from rearguard.policy.columns import ColumnRule
 from rearguard.policy.entries import (
     Controller,
     Drop,
@@ -76,6 +77,9 @@ class Policy(Entry):
     )
     sampling: Sampling = Field(
         default_factory=Sampling, description="Sampling rates the sources do not tell."
+    )
+    columns: dict[Word, ColumnRule] = Field(
+        default_factory=dict, description="What the columns of flow files mean, by name of the rule."
     )
     surveyors: dict[Word, Surveyor] = Field(
         default_factory=dict, description="Known research scanners, by name."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rearguard.contacts.reading import Advance, read
 from rearguard.contacts.suggest import Suggested, everything_guard, suggest_networks
 from rearguard.policy import Policy, policy_from_flags
+from rearguard.sources import Options
 
 if TYPE_CHECKING:
     from rearguard.catalogue import Catalogue
@@ -33,13 +34,15 @@ def assume_networks(
     folder: Path,
     workers: int | None,
     advance: Advance,
+    options: Options | None = None,
 ) -> tuple[Policy, tuple[str, ...]]:
     """``policy`` with the networks that the input suggests, as assumed, and what must be said about them.
 
     Nothing but networks is ever assumed: no controller, so nothing becomes authorised by it. Where nothing
     can be decided the networks stay empty, and all traffic is transit.
     """
-    reading = read(uris, everything_guard(policy, catalogue), folder, workers=workers, advance=advance)
+    guard = everything_guard(policy, catalogue)
+    reading = read(uris, guard, folder, workers=workers, advance=advance, options=options)
     try:
         found = suggest_networks(reading.partials, catalogue)
     finally:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rearguard.contacts.view import SourceInfo
     from rearguard.model.finding import Finding
     from rearguard.report.analysis import Analysis, InterfaceLine
+    from rearguard.sources.reader import Exporter
 
 __all__ = ["SCHEMA_VERSION", "document", "dumps", "schema"]
 
@@ -95,6 +96,21 @@ def _content(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def _exporter(item: Exporter) -> dict[str, Any]:
+    return {
+        "address": item.address,
+        "domain": item.domain,
+        "kind": item.kind,
+        "datagrams": item.datagrams,
+        "records": item.records,
+        "lost": item.lost,
+        "lost_unit": item.lost_unit,
+        "without_template": item.without_template,
+        "rate": item.rate,
+        "rate_from": item.rate_from or "unknown",
+    }
+
+
 def _source(item: SourceInfo) -> dict[str, Any]:
     return {
         "uri": item.uri,
@@ -105,6 +121,8 @@ def _source(item: SourceInfo) -> dict[str, Any]:
         "first_seen": None if item.first_seen is None else format_time(item.first_seen),
         "last_seen": None if item.last_seen is None else format_time(item.last_seen),
         "damaged": item.damaged,
+        "complete": item.complete,
+        "exporters": [_exporter(each) for each in item.exporters],
     }
 
 

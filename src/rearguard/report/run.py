@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rearguard.catalogue import load
 from rearguard.contacts.guarding import build_guard, controllers_guard
-from rearguard.contacts.observing import group_observers
+from rearguard.contacts.observing import places_of
 from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import View
@@ -26,11 +26,15 @@ from rearguard.model.errors import RearguardError, UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
 from rearguard.report.analysis import Analysis, SamplingLine
 from rearguard.report.counts import count_contacts
+from rearguard.report.flow_notes import flow_notes
 from rearguard.report.inventory import load_inventory
 from rearguard.report.listening import Listening
 from rearguard.report.progress import Silent
+from rearguard.report.shadowserver import joined
+from rearguard.report.shadowserver_reports import load_reports
 from rearguard.report.subscribers import load_subscribers
-from rearguard.sources import expand
+from rearguard.sources import Options, expand
+from rearguard.sources.exports_hint import exports_hint
 from rearguard.sources.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -66,8 +70,11 @@ def analyze(
     progress: Progress,
     inventory: str | None = None,
     subscribers: str | None = None,
+    exports: bool = False,
+    shadowserver: Sequence[str] = (),
 ) -> Analysis:
-    """Read captures and conclude. ``inventory`` and ``subscribers`` are files that name devices and lines.
+    """Read captures and conclude. ``inventory`` and ``subscribers`` are files that name devices and lines; with
+    ``exports``, what captures carry are flow exports.
 
     Raises RearguardError for a wrong policy or list and for unusable input; lists are read first.
     """
@@ -77,16 +84,20 @@ def analyze(
     policy = policy_from_flags(networks, controllers, drops, base, catalogue)
     known_devices = load_inventory(inventory) if inventory is not None else None
     known_lines = load_subscribers(subscribers) if subscribers is not None else None
-    uris = expand(paths)
+    options = Options(exports=exports, columns=tuple(policy.columns.items()))
+    uris = expand(paths, options)
     notes = [str(notice) for notice in policy.warnings] if policy.networks else []
+    if not exports:
+        notes.extend(exports_hint(uris))
     clock("policy")
     folder = Path(tempfile.mkdtemp(prefix="rearguard-"))
     try:
         if not policy.networks:
-            policy, told = _assumed(uris, policy, catalogue, folder, workers, progress)
+            policy, told = _assumed(uris, policy, catalogue, folder, workers, progress, options)
             notes.extend(told)
             clock("first pass")
-        view = _view(uris, policy, catalogue, folder, workers, progress, clock)
+        reports = load_reports(shadowserver, policy, catalogue) if shadowserver else None
+        view = _view(uris, policy, catalogue, folder, workers, progress, clock, options)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -99,6 +110,9 @@ def analyze(
         result = detect(view, policy, catalogue)
         clock("detect")
         findings = result.findings
+        if reports is not None:
+            findings = joined(reports, findings, view, policy, datetime.now(UTC).date())
+            notes.extend(reports.notes())
         if known_devices is not None:
             findings = known_devices.named(findings, known_lines)
         counts, lines = count_contacts(view.con)
@@ -112,9 +126,9 @@ def analyze(
         findings=findings,
         contacts=counts,
         interfaces=lines,
-        sampling=tuple(SamplingLine(name, 1, "capture") for name in view.observers),
+        sampling=tuple(SamplingLine(each.place, each.rate, each.source) for each in view.rates),
         approximations=tuple(result.approximations),
-        notes=tuple(notes),
+        notes=(*notes, *flow_notes(view, policy)),
         timings=clock.seconds,
         border=planned,
         inventory=known_devices,
@@ -143,29 +157,33 @@ def _view(
     workers: int | None,
     progress: Progress,
     clock: _Clock,
+    options: Options,
 ) -> View:
     """Read everything once and judge it."""
     guard = build_guard(policy, catalogue)
     listening = Listening(guard, controllers_guard(policy), folder)
     progress.start(_total(uris), "reading")
-    reading = read(uris, guard, folder, workers=workers, advance=progress.advance, listen=listening.begin)
+    reading = read(
+        uris, guard, folder,
+        workers=workers, advance=progress.advance, listen=listening.begin, options=options,
+    )  # fmt: skip
     progress.done()
     clock("reading")
     try:
         exchanges = listening.exchanges(reading.partials.lanes, catalogue)
         clock("dialogues")
         con = _connect(folder, policy)
-        groups = group_observers(reading.observers, reading.sources, policy)
+        places = places_of(reading.observers, reading.sources, policy)
         settled = settle(
-            reading.partials, groups, policy, catalogue, con, folder, datetime.now(UTC).date(), clock,
+            reading.partials, places, policy, catalogue, con, folder, datetime.now(UTC).date(), clock,
             attacked={(one.server_hi, one.server_lo) for one in exchanges if one.hits},
         )  # fmt: skip
     finally:
         listening.close()
         reading.partials.close()
-    names = tuple(_observer_name(reading, number) for number in range(len(reading.observers)))
+    names = tuple(dict.fromkeys(_observer_name(reading, number) for number in range(len(reading.observers))))
     told = [*_approximations(settled, policy), *listening.omitted.sentences()]
-    return View(con, reading.sources, names, reading.spans, told, exchanges)
+    return View(con, reading.sources, names, reading.spans, told, exchanges, places.rates)
 
 
 def warm() -> None:
@@ -192,6 +210,7 @@ def _assumed(
     folder: Path,
     workers: int | None,
     progress: Progress,
+    options: Options,
 ) -> tuple[Policy, tuple[str, ...]]:
     """A first pass that looks for our networks; what it assumes is said loudly."""
     if STDIN in uris:
@@ -202,7 +221,7 @@ def _assumed(
     from rearguard.report.assume import assume_networks
 
     progress.start(_total(uris), "first pass")
-    assumed = assume_networks(uris, policy, catalogue, folder, workers, progress.advance)
+    assumed = assume_networks(uris, policy, catalogue, folder, workers, progress.advance, options)
     progress.done()
     return assumed
 
@@ -225,9 +244,8 @@ def _connect(folder: Path, policy: Policy) -> duckdb.DuckDBPyConnection:
 
 
 def _observer_name(reading: Reading, number: int) -> str:
-    source, name = reading.observers[number]
-    uri = reading.sources[source].uri
-    return f"{uri} {name}" if name else uri
+    source, observer = reading.observers[number]
+    return observer.exporter or f"{reading.sources[source].uri} {observer.name}".rstrip()
 
 
 def _approximations(settled: Settled, policy: Policy) -> list[str]:

@@ -93,7 +93,8 @@ def _connection(con: Any, folder: Path, own: Iterable[Network], names: Pseudonym
 
 def _source(item: SourceInfo, texts: SharedTexts) -> SourceInfo:
     damaged = None if item.damaged is None else texts.place(item.damaged)
-    return replace(item, uri=texts.source(item.uri), damaged=damaged)
+    exporters = tuple(replace(each, address=texts.place(each.address)) for each in item.exporters)
+    return replace(item, uri=texts.source(item.uri), damaged=damaged, exporters=exporters)
 
 
 def _pseudonyms(con: Any, own: Iterable[Network], names: Pseudonyms) -> pa.Table:

@@ -1,4 +1,4 @@
-"""From what the user typed to a list of captures in the order of their time."""
+"""From what the user typed to a list of inputs in the order of their time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rearguard.model.errors import InputError, UsageError
 from rearguard.sources.inputs import STDIN
-from rearguard.sources.source import open_source
+from rearguard.sources.opening import Options, open_source
 
 __all__ = ["expand", "first_time", "order"]
 
@@ -17,26 +17,26 @@ PEEK = 512 * 1024
 """Bytes of a file that are looked at for its first packet."""
 
 
-def expand(arguments: Sequence[str]) -> list[str]:
-    """The captures that files, folders, globs and "-" stand for, each once, in the order of the arguments.
+def expand(arguments: Sequence[str], options: Options | None = None) -> list[str]:
+    """The inputs that files, folders, globs and "-" stand for, each once, in the order of the arguments.
 
-    A folder stands for all captures in it and below, sorted by path, told from other files by their content.
-    What is named itself is taken as it is, so that a wrong file is an error and not silence. Raises
+    A folder stands for all that can be read in it and below, sorted by path, told from other files by their
+    content. What is named itself is taken as it is, so that a wrong file is an error and not silence. Raises
     UsageError.
     """
     found: dict[str, str] = {}
     for argument in arguments:
-        for uri in _expand_one(argument):
+        for uri in _expand_one(argument, options):
             found.setdefault(uri if uri == STDIN else os.path.realpath(uri), uri)
     return list(found.values())
 
 
-def _expand_one(argument: str) -> list[str]:
+def _expand_one(argument: str, options: Options | None) -> list[str]:
     if argument == STDIN:
         return [STDIN]
     path = Path(argument)
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, options)
     if path.exists():
         _check_readable(path)
         return [argument]
@@ -44,15 +44,18 @@ def _expand_one(argument: str) -> list[str]:
         matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - the pattern may be absolute
         if not matches:
             raise UsageError(f"no file matches {argument}", remedy="check the pattern and the folder")
-        return [uri for match in matches for uri in _expand_one(match)]
+        return [uri for match in matches for uri in _expand_one(match, options)]
     raise UsageError(f"{argument} does not exist", remedy="check the path")
 
 
-def _folder(folder: Path) -> list[str]:
-    captures = [str(file) for file in _files(folder) if _is_capture(file)]
-    if not captures:
-        raise UsageError(f"there is no capture in the folder {folder}", remedy="name a pcap or pcapng file")
-    return captures
+def _folder(folder: Path, options: Options | None) -> list[str]:
+    inputs = [str(file) for file in _files(folder) if _can_be_read(file, options)]
+    if not inputs:
+        raise UsageError(
+            f"there is no capture and no file of flows in the folder {folder}",
+            remedy="name a pcap, pcapng, nfcapd or other file that is listed under rearguard analyze --help",
+        )
+    return inputs
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -75,30 +78,30 @@ def _check_readable(path: Path) -> None:
         raise UsageError(f"{path} cannot be read", remedy="check the permissions")
 
 
-def _is_capture(file: Path) -> bool:
+def _can_be_read(file: Path, options: Options | None) -> bool:
     try:
-        open_source(str(file), window=PEEK).close()
+        open_source(str(file), window=PEEK, options=options).close()
     except InputError:
         return False
     return True
 
 
-def first_time(uri: str) -> int | None:
-    """The time of the first packet, ns; None where there is none, or where looking would take it (a pipe)."""
+def first_time(uri: str, options: Options | None = None) -> int | None:
+    """The time of the first record, ns; None where there is none, or where looking would take it (a pipe)."""
     if not Path(uri).is_file():
         return None
     try:
-        with open_source(uri, window=PEEK) as source:
+        with open_source(uri, window=PEEK, options=options) as source:
             return source.first_time()
     except InputError:
         return None
 
 
-def order(uris: Sequence[str]) -> list[str]:
-    """The same inputs by the time of their first packet; those without one, and pipes, come last."""
+def order(uris: Sequence[str], options: Options | None = None) -> list[str]:
+    """The same inputs by the time of their first record; those without one, and pipes, come last."""
 
     def key(uri: str) -> tuple[bool, int]:
-        time = first_time(uri)
+        time = first_time(uri, options)
         return time is None, time or 0
 
     return sorted(uris, key=key) if len(uris) > 1 else list(uris)

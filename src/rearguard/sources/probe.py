@@ -13,12 +13,6 @@ CONVERT = "convert it to pcap, for example with: editcap -F pcap IN OUT"
 
 SIGNS: tuple[tuple[bytes, str, str], ...] = (
     (b"snoop\0\0\0", "a Solaris snoop capture", CONVERT),
-    (b"\x0c\xa5", "an nfcapd flow file", "give the capture that the flows were made from"),
-    (
-        b"\xa5\x0c",
-        "an nfcapd flow file of the other byte order",
-        "give the capture that the flows were made from",
-    ),
     (b"PAR1", "a Parquet file", "give a capture (pcap or pcapng)"),
     (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),

@@ -15,8 +15,7 @@ DAMAGED    nothing after this place can be trusted: stop and say where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -25,7 +24,6 @@ import numpy.typing as npt
 from rearguard.model.chunk import ROWS, Chunk
 from rearguard.sources.decode import decode_frames
 from rearguard.sources.frames import (
-    DAMAGE,
     DAMAGED,
     DEFINE,
     FULL,
@@ -35,58 +33,30 @@ from rearguard.sources.frames import (
     TRUNCATED_RECORD,
     new_frames,
 )
-from rearguard.sources.inputs import Input, Progress, open_input
+from rearguard.sources.inputs import Input, Progress
 from rearguard.sources.pcap import Pcap
 from rearguard.sources.pcapng import Pcapng
-from rearguard.sources.probe import open_container
-from rearguard.sources.window import SIZE, Window
+from rearguard.sources.reader import Exporter, Observer, Span, Tally
+from rearguard.sources.window import Window
 
-__all__ = ["Source", "Span", "Tally", "open_source"]
+__all__ = ["PacketSource"]
 
 FAR = 1 << 62
 FRAMES = 4_096
 """Frames that are found before they are decoded; few enough to stay in a core's cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Part of a file: the records that begin at byte ``start`` or later and before byte ``end``."""
-
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was read so far; ``records`` is the sum of ``rows`` and of the values of ``skipped``."""
-
-    records: int = 0
-    rows: int = 0
-    bytes: int = 0
-    """Bytes of the (decompressed) stream, up to the present place."""
-    skipped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
-    first: int | None = None
-    """Earliest time of a row, ns; rows without a time (simple packet blocks of pcapng) do not count."""
-    last: int | None = None
-    damaged: str | None = None
-    """Why reading ended before the end, in one sentence."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of the input could be read (what networks themselves garble does not count against
-        it)."""
-        return self.damaged is None and not any(self.skipped[reason] for reason in DAMAGE)
-
-
-class Source:
-    """One capture, read once. Use as a context manager; iterate over :meth:`chunks`."""
+class PacketSource:
+    """One capture, read once (a :class:`~rearguard.sources.reader.Reader` that can also be read in spans)."""
 
     def __init__(self, uri: str, number: int, inflow: Input, window: Window, state: Pcap | Pcapng) -> None:
         self.uri = uri
         self.number = number
         self.format = state.name
         self.compression = inflow.compression
-        self.tally = Tally()
+        self.tally = Tally.of_packets()
+        self.exporters: tuple[Exporter, ...] = ()
+        self._observers: list[Observer] = []
         self._inflow = inflow
         self._window = window
         self._state = state
@@ -102,9 +72,11 @@ class Source:
         return self._state
 
     @property
-    def observers(self) -> list[str]:
-        """Names of the observers that rows point to; in pcapng it may grow while the file is read."""
-        return self._state.observers
+    def observers(self) -> Sequence[Observer]:
+        """The interfaces that rows point to; in pcapng there may be more of them as the file is read."""
+        names = self._state.observers
+        self._observers += [Observer(name) for name in names[len(self._observers) :]]
+        return self._observers
 
     @property
     def progress(self) -> Progress:
@@ -170,9 +142,7 @@ class Source:
             # 0 is what a simple packet block without a time got.
             times = times[times != 0]
         if times.size:
-            first, last = int(times.min()), int(times.max())
-            tally.first = first if tally.first is None else min(tally.first, first)
-            tally.last = last if tally.last is None else max(tally.last, last)
+            tally.spans(int(times.min()), int(times.max()))
 
     def _count(self) -> None:
         for reason, count in zip(REASONS, self._skipped.tolist(), strict=True):
@@ -240,29 +210,10 @@ class Source:
         """Close the file and end the thread that unpacks it."""
         self._inflow.close()
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> PacketSource:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open_source(uri: str, *, number: int = 0, span: Span | None = None, window: int = SIZE) -> Source:
-    """Open a capture ("-" is standard input) and look at its header.
-
-    ``window`` is the size of the buffer in bytes. With ``span``, only the records that begin in it are read,
-    and their numbers count from 1; the file must be a plain, uncompressed one. Raises
-    :class:`~rearguard.model.errors.InputError` for what is no capture.
-    """
-    inflow = open_input(uri)
-    try:
-        view = Window(inflow, size=window)
-        source = Source(uri, number, inflow, view, open_container(view, uri))
-        if span is not None:
-            source.seek(span)
-    except BaseException:
-        inflow.close()
-        raise
-    return source

@@ -2,8 +2,8 @@
 
 Where the spans meet is guessed (:mod:`rearguard.sources.chains`) and may be forged by who wrote the
 payloads. So nobody may rely on it: the reader of each span says where its last record ended
-(:attr:`~rearguard.sources.source.Source.ended_at`) and by what interfaces it read
-(:attr:`~rearguard.sources.source.Source.interfaces_digest`). If each span ended exactly where the next
+(:attr:`~rearguard.sources.source.PacketSource.ended_at`) and by what interfaces it read
+(:attr:`~rearguard.sources.source.PacketSource.interfaces_digest`). If each span ended exactly where the next
 begins, and all digests are equal at start and end, then every record was read once and right, because the
 first span began at the file's first record; if not, the file has to be read again as one. :func:`fits` is
 that test.
@@ -18,10 +18,12 @@ import numpy as np
 
 from rearguard.sources.chains import CHAIN, find_pcap_chain, find_pcapng_chain
 from rearguard.sources.inputs import STDIN
+from rearguard.sources.opening import Options, open_source
 from rearguard.sources.pcap import Pcap
 from rearguard.sources.pcap_walk import MAX_CAPLEN
 from rearguard.sources.pcapng import Pcapng
-from rearguard.sources.source import Span, open_source
+from rearguard.sources.reader import Span
+from rearguard.sources.source import PacketSource
 
 __all__ = ["SMALLEST", "fits", "split"]
 
@@ -34,18 +36,18 @@ REACH = MAX_CAPLEN + 64
 LOOK = REACH + CHAIN * 65_536
 
 
-def split(uri: str, parts: int, *, smallest: int = SMALLEST) -> list[Span]:
+def split(uri: str, parts: int, *, smallest: int = SMALLEST, options: Options | None = None) -> list[Span]:
     """At most ``parts`` spans that together are the file; one where it cannot be split.
 
-    Only a plain, uncompressed, regular file can be, and only where records follow each other as expected.
+    Only a plain, uncompressed, regular capture can be, and only where records follow each other as expected.
     """
     if uri == STDIN or not Path(uri).is_file():
         return [Span(0, 1 << 62)]
-    with open_source(uri, window=1 << 16) as source:
+    with open_source(uri, window=1 << 16, options=options) as source:
         size = Path(uri).stat().st_size
         whole = [Span(0, 1 << 62)]
         parts = min(parts, size // max(smallest, 1))
-        if source.compression or parts < 2:
+        if not isinstance(source, PacketSource) or source.compression or parts < 2:
             return whole
         container = source.container
         starts = [0]

@@ -1,0 +1,101 @@
+"""What must be said with every conclusion from flow records: what they cannot tell, what was lost on the way, and
+what sampling does to every figure (rules A6, B7, B14; DESIGN section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rearguard.detect.estimate import chance_seen, must_touch, needed
+from rearguard.model import bits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rearguard.contacts.view import View
+    from rearguard.policy import Policy
+    from rearguard.sources.reader import Exporter
+
+__all__ = ["flow_notes"]
+
+PACKETS = ("pcap", "pcapng")
+MOST = 5
+"""Exporters that are named one by one."""
+
+FLAGS_SQL = f"""
+SELECT count(*), count(*) FILTER (known & {bits.KNOWN_FLAGS} = 0)
+FROM judged WHERE proto = {bits.TCP} AND interface IS NOT NULL
+"""
+
+
+def flow_notes(view: View, policy: Policy) -> tuple[str, ...]:
+    """Sentences for the report; none where every input is a whole capture of packets."""
+    exporters = [each for source in view.sources for each in source.exporters]
+    flows = [source for source in view.sources if source.exporters or not source.format.startswith(PACKETS)]
+    notes: list[str] = []
+    if any(not each.kind.startswith("sFlow") for each in exporters) or any(
+        not one.exporters for one in flows
+    ):
+        notes.append(
+            "Flow records carry no payload: what strangers sent, whether a login was asked, exploit attempts,"
+            " cleartext secrets, unauthorised controllers and tools' fingerprints cannot be concluded from them"
+        )
+    if any(each.kind.startswith("sFlow") for each in exporters):
+        notes.append(
+            "sFlow samples carry the first bytes of packets: handshakes, fingerprints and what fits into one"
+            " sampled packet are proven by them; conversations are not"
+        )
+    if flows:
+        notes.extend(_flags(view))
+    notes.extend(_lost(exporters))
+    notes.extend(_sampling(view, policy))
+    return tuple(notes)
+
+
+def _flags(view: View) -> Iterator[str]:
+    row = view.con.execute(FLAGS_SQL).fetchone()
+    total, blind = row if row is not None else (0, 0)
+    if blind:
+        yield (
+            f"{blind:,} of {total:,} TCP contacts with management interfaces come from exporters that tell no TCP"
+            " flags: of these only the port is known, so a single one makes no probe, answers prove nothing, and"
+            " the effect of a filter on them is not judged; export tcpControlBits (IPFIX element 6)"
+        )
+
+
+def _lost(exporters: Iterable[Exporter]) -> Iterator[str]:
+    losing = sorted((each for each in exporters if each.lost), key=lambda each: -each.lost)
+    for each in losing[:MOST]:
+        yield (
+            f"Exporter {each.name or 'without an address'} (domain {each.domain}): {each.lost:,} {each.lost_unit}"
+            " are missing by its sequence numbers; what they told is missing here too"
+        )
+    if losing[MOST:]:
+        yield f"{len(losing) - MOST:,} more exporters have sequence gaps; see sources in findings.json"
+    blind = [each for each in exporters if each.without_template]
+    if blind:
+        count = sum(each.without_template for each in blind)
+        yield (
+            f"{count:,} data sets of {len(blind):,} exporters came without their template and could not be read;"
+            " record for longer than the exporters' template timeout"
+        )
+
+
+def _sampling(view: View, policy: Policy) -> Iterator[str]:
+    rates = sorted({each.rate for each in view.rates if each.rate > 1})
+    for rate in rates[:MOST]:
+        seen = needed(policy.thresholds.scan_targets, rate)
+        yield (
+            f"At 1:{rate:,} a scan must touch about {must_touch(rate, seen):,} devices, one SYN each, to be found"
+            f" with 95 %; of a sweep over a /24 anything at all is seen with {chance_seen(256, rate, 1):.0%}, a"
+            f" sweep over a /16 is found with {chance_seen(65_536, rate, seen):.0%}. Counts are what was seen,"
+            " estimates carry their interval, and silence proves nothing"
+        )
+    unknown = [each.place for each in view.rates if each.rate == 0]
+    if unknown:
+        more = f" and {len(unknown) - MOST} more" if unknown[MOST:] else ""
+        yield (
+            f"The sampling rate is unknown for {', '.join(unknown[:MOST])}{more}: counts are what was seen, and"
+            " silence proves nothing; give it as sampling.default or sampling.observers in the policy (1 if"
+            " nothing is sampled)"
+        )

@@ -1,0 +1,66 @@
+"""Unpack one block, never to more than a block may have: a bomb costs what a block costs.
+
+All of this lets go of the interpreter lock, so blocks of different files are unpacked at the same time.
+"""
+
+from __future__ import annotations
+
+import bz2
+
+import numpy as np
+
+from rearguard.model.compiled import Buffer
+from rearguard.sources.nfcapd.layout import BLOCK_LIMIT
+from rearguard.sources.nfcapd.lzo import unpack_lzo
+
+__all__ = ["Unpacker"]
+
+
+class Unpacker:
+    """Unpacks blocks of one compression; what it returns is valid until the next block."""
+
+    def __init__(self, compression: str) -> None:
+        self._name = compression
+        self._out: Buffer = np.zeros(BLOCK_LIMIT if compression == "lzo" else 0, np.uint8)
+
+    def unpack(self, packed: Buffer) -> Buffer | None:
+        """The block as it was before it was packed; None when it is damaged or too large."""
+        if self._name == "lzo":
+            size = unpack_lzo(packed, self._out)
+            return self._out[:size] if size > 0 else None
+        try:
+            data = _METHODS[self._name](packed)
+        except (OSError, EOFError, ValueError, RuntimeError, MemoryError):
+            return None
+        return np.frombuffer(data, np.uint8) if data and len(data) <= BLOCK_LIMIT else None
+
+
+def _lz4(packed: Buffer) -> bytes:
+    import lz4.block
+
+    try:
+        data: bytes = lz4.block.decompress(packed.data, uncompressed_size=BLOCK_LIMIT)
+    except lz4.block.LZ4BlockError as error:
+        raise ValueError(str(error)) from error
+    return data
+
+
+def _bzip2(packed: Buffer) -> bytes:
+    state = bz2.BZ2Decompressor()
+    data = state.decompress(packed.data, BLOCK_LIMIT)
+    return data if state.eof else b""
+
+
+def _zstd(packed: Buffer) -> bytes:
+    import zstandard
+
+    try:
+        size = zstandard.frame_content_size(packed.data)
+        if size > BLOCK_LIMIT:
+            return b""
+        return zstandard.ZstdDecompressor().decompress(packed.data, max_output_size=BLOCK_LIMIT)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error
+
+
+_METHODS = {"lz4": _lz4, "bzip2": _bzip2, "zstd": _zstd}
