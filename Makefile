@@ -37,9 +37,14 @@ test: setup tools check
 
 bench: setup tools
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.flows
+	$(BIN)/python -m benchmarks.datagrams
+	$(BIN)/python -m benchmarks.proving
+	$(BIN)/python -m benchmarks.lessons
 
 accuracy: setup
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.accuracy_flows
 
 fuzz: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock

@@ -2,6 +2,7 @@
 
     python -m benchmarks.accuracy_flows                      # Markdown for docs/accuracy.md; about two minutes
     python -m benchmarks.accuracy_flows --customers 5000     # smaller
+    python -m benchmarks.accuracy_flows --every              # every single miss, not three of each reason
 
 Each day is made by `rearguard simulate` and analysed by `rearguard analyze`, as a user would do it. What must be
 found follows from the policy's thresholds and the truth of the whole traffic, not of what was sampled: a scan is
@@ -72,12 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of public captures")
+    parser.add_argument("--every", action="store_true", help="list every miss, not three of each reason")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="rearguard-accuracy-") as scratch:
         days = [simulated(Path(scratch), rate, options.customers, options.seed) for rate in RATES]
     judged = [(day, judge(day)) for day in days]
     print("\n".join(table(judged)))
-    print("\n".join(explanations(judged)))
+    print("\n".join(explanations(judged, sys.maxsize if options.every else 3)))
     right = not any(accused(day) or COULD in one.missed for day, ones in judged for one in ones)
     if options.data.is_dir():
         print("\n".join(labelled(options.data, rearguard)))
@@ -105,7 +107,7 @@ def table(judged: list[tuple[Day, list[Judged]]]) -> Iterator[str]:
     yield ""
 
 
-def explanations(judged: list[tuple[Day, list[Judged]]]) -> Iterator[str]:
+def explanations(judged: list[tuple[Day, list[Judged]]], shown: int = 3) -> Iterator[str]:
     """Why something was missed, what was told without being there, and whether a controller was accused."""
     for day, ones in judged:
         least = needed(T.scan_targets, day.rate)
@@ -113,7 +115,7 @@ def explanations(judged: list[tuple[Day, list[Judged]]]) -> Iterator[str]:
         yield f"**1 of {day.rate:,}**: a scan must touch {touch:,} devices to be seen with 95 %."
         for one in ones:
             for why, who in sorted(one.missed.items()):
-                some = "; ".join(who[:3]) + (f"; and {len(who) - 3} more" if len(who) > 3 else "")
+                some = "; ".join(who[:shown]) + (f"; and {len(who) - shown} more" if who[shown:] else "")
                 yield f"- {one.kind}: {len(who)} missed, {why} ({some})"
             yield from (
                 f"- {one.kind}: told of {who}, which the truth does not have" for who in sorted(one.false)
