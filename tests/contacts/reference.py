@@ -271,7 +271,7 @@ def _fingerprints(row: Row) -> Values:
 def census(rows: Iterable[Row], world: World) -> list[tuple[object, ...]]:
     """Merged CENSUS rows in table order, sorted by key; sketches as lists of registers."""
     ends = _Ends(world)
-    return _fold((_cell(row, world, ends) for row in rows), CENSUS)
+    return _fold((cell for row in rows if (cell := _cell(row, world, ends))["tries"]), CENSUS)
 
 
 def distinct(rows: Iterable[Row], world: World) -> dict[tuple[int, ...], tuple[set[object], set[object]]]:
@@ -280,12 +280,13 @@ def distinct(rows: Iterable[Row], world: World) -> dict[tuple[int, ...], tuple[s
     found: dict[tuple[int, ...], tuple[set[object], set[object]]] = {}
     for row in rows:
         cell = _cell(row, world, ends)
+        if not cell["tries"]:
+            continue
         sets = found.setdefault(tuple(cell[name] for name in key_names(CENSUS)), (set(), set()))
-        if cell["tries"]:
-            source = from_halves(row["src_hi"], row["src_lo"])
-            width = 24 if source.version == 4 else 48
-            sets[0].add(ipaddress.ip_network((source, width), strict=False))
-            sets[1].add((row["dst_hi"], row["dst_lo"]))
+        source = from_halves(row["src_hi"], row["src_lo"])
+        width = 24 if source.version == 4 else 48
+        sets[0].add(ipaddress.ip_network((source, width), strict=False))
+        sets[1].add((row["dst_hi"], row["dst_lo"]))
     return found
 
 

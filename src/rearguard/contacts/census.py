@@ -1,4 +1,8 @@
-"""The census: per minute, port, protocol and direction, over all ports; packets, bytes, tries and sketches.
+"""The census: tries per minute, port, protocol and direction, over all ports, with sketches of who and whom.
+
+Only initiations are counted (rule B13 rests on nothing else): replies go to as many ephemeral ports as there are,
+and their cells, four of five and thrown away in the end, cost more than all that was kept
+(docs/decisions/010-the-census-counts-tries.md).
 
 A cell lives in a pool. Ports that follow each other are found together: a directory of open addressing leads
 from (lane, direction, protocol, port / 16, minute) to a block of sixteen entries, one cache line, so that even
@@ -45,6 +49,7 @@ _V4_PREFIX = np.uint64(V4_MAPPED >> 32)
 BLOCK_BITS = 4
 BLOCK = 1 << BLOCK_BITS
 CELLS, MINUTE, BLOCKS = 0, 1, 2
+NO_TRY = -1
 
 
 class Pool(NamedTuple):
@@ -122,8 +127,10 @@ def find_cells(
     pool: Pool,
     found: npt.NDArray[np.int32],
     span: int,
+    guard: Guard,
 ) -> int:
-    """Put the cell of rows ``start``.. into ``found``; returns the first row whose cell has no place yet.
+    """Put the cell of rows ``start``.. into ``found``, NO_TRY for a row that tries nothing; returns the first row
+    whose cell has no place yet.
 
     That is ``n``, or a row outside of the pool's minutes (``span`` of them, at most 64), or one for which the pool
     is full. A cell's ``observer`` holds the lane until the caller resolves it; lanes are below 2^26. Finding and
@@ -132,6 +139,9 @@ def find_cells(
     """
     begin = pool.now[MINUTE] * NS_PER_MINUTE
     for i in range(start, n):
+        if _tries(rows, i, guard) == 0:
+            found[i] = NO_TRY
+            continue
         if rows.ts[i] < begin or rows.ts[i] - begin >= span * NS_PER_MINUTE:
             if pool.now[CELLS] > 0:
                 return i
@@ -141,8 +151,6 @@ def find_cells(
         lane = lanes[i]
         proto = rows.proto[i]
         port = rows.dport[i]
-        if rows.why[i] & WHY_PACKET == 0 or (proto != TCP and proto != UDP):
-            proto, port = np.uint8(0), np.uint16(0)
         direction = _DIRECTION[place[i]]
         word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | direction << np.uint64(24)
         word |= np.uint64(lane) << np.uint64(32) | np.uint64(minute) << np.uint64(58)
@@ -193,13 +201,12 @@ def count_cells(
 ) -> None:
     """Count rows ``start``..``n-1``, whose cells were found."""
     for i in range(start, n):
+        if found[i] == NO_TRY:
+            continue
         cell = pool.cells[found[i]]
         cell.packets += rows.packets[i]
         cell.bytes += rows.bytes[i]
-        tries = _tries(rows, i, cell.proto, guard)
-        if tries == 0:
-            continue
-        cell.tries += tries
+        cell.tries += _tries(rows, i, guard)
         high, low = rows.src_hi[i], rows.src_lo[i]
         if high == 0 and low >> np.uint64(32) == _V4_PREFIX:
             _sketch(cell.sources, mix2(np.uint64(0), low >> np.uint64(8)))
@@ -209,15 +216,15 @@ def count_cells(
 
 
 @inlined
-def _tries(rows: Any, i: int, proto: int, guard: Guard) -> np.uint64:
+def _tries(rows: Any, i: int, guard: Guard) -> np.uint64:
     """Initial SYNs; or datagrams whose own port is no service (else they are more likely answers).
 
     A connection that a flow record tells whole is one try: where the record says who opened; or where only the
     port that it went to is a service (rule A3).
     """
     nothing, one = np.uint64(0), np.uint64(1)
-    why = rows.why[i]
-    if why & WHY_RESPONDER:
+    why, proto = rows.why[i], rows.proto[i]
+    if why & WHY_PACKET == 0 or why & WHY_RESPONDER:
         return nothing
     if proto == UDP:
         return np.uint64(rows.packets[i]) if why & WHY_INITIATOR or guard.udp[rows.sport[i]] == 0 else nothing

@@ -237,7 +237,9 @@ class Reducer:
     def _count(self, rows: Any, n: int, span: int) -> None:
         done = 0
         while done < n:
-            upto = find_cells(rows, done, n, self._place, self._lanes, self._pool, self._cells, span)
+            upto = find_cells(
+                rows, done, n, self._place, self._lanes, self._pool, self._cells, span, self.guard
+            )
             count_cells(rows, done, upto, self.guard, self._pool, self._cells)
             if upto < n:
                 self._census_out()

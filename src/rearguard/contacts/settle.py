@@ -247,13 +247,12 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
 
 
 def _census(partials: Partials, places: Places, census: Filling) -> None:
-    """Cells with tries, merged; of several observer groups the largest counts (rule A5)."""
+    """Cells, merged; of several observer groups the largest counts (rule A5)."""
     for number in range(partials.census.partitions):
         cells = partials.census.partition(number)
         cells["sampling"] = places.sampling(cells["observer"], cells["sampling"])
         cells["observer"] = places.groups[cells["observer"]]
         cells = largest_census(fold_census(cells))
-        cells = cells[cells["tries"] > 0]  # after merging: a partial without tries still counts packets
         columns = {name: cells[name] for name in _CENSUS_NUMBERS}
         table = to_arrow(columns)
         for name in ("sources", "targets"):

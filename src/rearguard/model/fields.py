@@ -130,9 +130,9 @@ CENSUS: tuple[Field, ...] = (
     Field("direction", "u1", "key", "0 inbound, 1 outbound, 2 internal, 3 transit"),
     Field("observer", "u4", "key", "where it was seen"),
     Field("sampling", "u4", "key", "sampling rate of the records, 0 unknown"),
-    Field("packets", "u8", "+", "packets to that port"),
-    Field("bytes", "u8", "+", "IP bytes to that port"),
-    Field("tries", "u8", "+", "initial SYNs, or datagrams from a port that is not a service"),
+    Field("packets", "u8", "+", "packets of the records that tried"),
+    Field("bytes", "u8", "+", "their IP bytes"),
+    Field("tries", "u8", "+", "initial SYNs, or datagrams from a port that is not a service; never 0"),
     Field("sources", "64u1", "hll", "HyperLogLog of the /24 (v6: /48) that tried, 64 registers"),
     Field("targets", "64u1", "hll", "HyperLogLog of the addresses that were tried, 64 registers"),
 )

@@ -53,8 +53,7 @@ def flow_notes(view: View, policy: Policy) -> tuple[str, ...]:
 
 
 def _flags(view: View) -> Iterator[str]:
-    row = view.con.execute(FLAGS_SQL).fetchone()
-    total, blind = row if row is not None else (0, 0)
+    ((total, blind),) = view.con.execute(FLAGS_SQL).fetchall()
     if blind:
         yield (
             f"{blind:,} of {total:,} TCP contacts with management interfaces come from exporters that tell no TCP"
