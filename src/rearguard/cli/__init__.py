@@ -25,6 +25,7 @@ COMMANDS = {
     "analyze": ("rearguard.cli.analyze", "Say who tried which management interface, and what came back."),
     "catalogue": ("rearguard.cli.catalogue", "Show the management interfaces that Rearguard knows."),
     "lessons": ("rearguard.cli.lessons", "What earlier incidents teach: look up, search, print, hand on."),
+    "filter": ("rearguard.cli.filter", "Write the filters that follow from the policy, and prove them."),
     "policy": ("rearguard.cli.policy", "Write, check and explain rearguard.yaml."),
     "simulate": (
         "rearguard.cli.simulate",

@@ -1,7 +1,7 @@
 """Which initiations a finding rests on, and so how many of them the filter would have dropped.
 
-A finding names a subject, an interface, a direction and ports; the contacts that fit are its own. Several findings
-may rest on the same contact (a scan, and the device that it exposed).
+A finding names a subject, an interface, a direction and ports; the contacts that fit are its own. Several
+findings may rest on the same contact (a scan, and the device that it exposed).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a plan drops, and what of it is collateral: judged on every record in the guarded boxes (rule C6).
 
-A guarded box holds more than attacks: replies to customers' own clients whose source port happens to be guarded,
-visitors of services that customers run themselves, controllers. What of that is dropped is counted here; what the
-input does not show is counted as unjudged, or said.
+A guarded box holds more than attacks: replies to customers' own clients whose source port happens to be
+guarded, visitors of services that customers run themselves, controllers. What of that is dropped is counted
+here; what the input does not show is counted as unjudged, or said.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The filter as SQL over ``judged``: what would happen to each contact that enters.
 
-What the kernel judges packet by packet, this judges contact by contact: all packets of a contact have one source,
-one destination and one port, and the kinds of packets that matter were counted while reading (``tries``,
-``unacked``). :mod:`rearguard.filters.judge` is what it must agree with; a test holds them together.
+What the kernel judges packet by packet, this judges contact by contact: all packets of a contact have one
+source, one destination and one port, and the kinds of packets that matter were counted while reading
+(``tries``, ``unacked``). :mod:`rearguard.filters.judge` is what it must agree with; a test holds them together.
 
-One pass judges several *plans*: the filter of the policy, and the what-ifs, one for each interface. A controller
-has its permit at one edge only; records do not tell the edge, so each is taken to come in through its own.
+One pass judges several *plans*: the filter of the policy, and the what-ifs, one for each interface. A
+controller has its permit at one edge only; records do not tell the edge, so each is taken to come in through
+its own.
 """
 
 from __future__ import annotations

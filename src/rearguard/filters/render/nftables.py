@@ -1,9 +1,10 @@
 """The filter as a file for nftables: a table of its own that can be loaded, replaced and removed as a whole.
 
-Theory. ``nft -f`` applies a file as one transaction. The table, its base chain and its counters are only declared,
-which changes nothing when they are there already; rules and set elements are flushed and added anew. So a
-reload has no moment without a filter, and counters go on. Deleting and making the table again in one transaction
-takes the base chain off its hook and lets packets through meanwhile (measured, see docs/filters.md).
+Theory. ``nft -f`` applies a file as one transaction. The table, its base chain and its counters are only
+declared, which changes nothing when they are there already; rules and set elements are flushed and added anew.
+So a reload has no moment without a filter, and counters go on. Deleting and making the table again in one
+transaction takes the base chain off its hook and lets packets through meanwhile (measured, see
+docs/filters.md).
 
 A match on a field that the packet does not have ends the rule without a verdict, whatever the comparison. So
 what is *not* readable can only be told at the end, by what no reader took: ``unreadable`` is the last rule of a

@@ -1,0 +1,270 @@
+"""``rearguard filter``: compile the policy's filters for a platform, and prove what a text does."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from rearguard.cli import (
+    filter_apply,
+    filter_confirm,
+    filter_replay,
+    filter_status,
+)
+from rearguard.cli.console import say
+from rearguard.cli.group import settings
+from rearguard.model.errors import InputError, Place, UsageError
+
+if TYPE_CHECKING:
+    from rearguard.filters.platforms import Compiled, Room
+    from rearguard.filters.prove.proof import Proof
+
+__all__ = ["command"]
+
+EXIT_NOT_PROVEN = 3
+SHOWN = 20
+"""Packets that are printed; ``--json`` has all of them."""
+LARGEST = 64 << 20
+"""Bytes of a filter's text that are read."""
+
+
+@click.group("filter")
+def command() -> None:
+    """Write filters that follow from the policy, and prove what a filter does."""
+
+
+for _each in (
+    filter_apply,
+    filter_confirm,
+    filter_replay,
+    filter_status,
+):
+    command.add_command(_each.command)
+
+_POLICY = click.option(
+    "--policy", "policy_file", metavar="FILE", default="rearguard.yaml", show_default=True, help="The policy."
+)
+_RESIDUALS = click.option(
+    "--accept-residual",
+    "accepted",
+    multiple=True,
+    metavar="NAME",
+    help="Leave out what the platform cannot match; repeatable.",
+)
+_EXISTING = click.option(
+    "--existing", metavar="FILE", help="The list that is in force: the section is merged into it."
+)
+_HARDWARE = click.option("--hardware", metavar="NAME", help="Refuse what is too large for this router.")
+_ENTRIES = click.option("--entries", type=click.IntRange(1), help="Entries that the router's table has.")
+
+
+@command.command("compile")
+@_POLICY
+@click.option("--platform", "platforms", required=True, metavar="NAME,...", help="For which routers.")
+@click.option("--output", required=True, metavar="DIR", help="The folder to write to; it is made.")
+@click.option("--edge", "only", metavar="NAME", help="Only this edge of the policy.")
+@_EXISTING
+@_RESIDUALS
+@_HARDWARE
+@_ENTRIES
+def compile_command(
+    policy_file: str,
+    platforms: str,
+    output: str,
+    only: str | None,
+    existing: str | None,
+    accepted: tuple[str, ...],
+    hardware: str | None,
+    entries: int | None,
+) -> None:
+    """Write the filter of each edge for each platform, proven, with a change ticket beside it.
+
+    \b
+    Example: rearguard filter compile --platform nftables,cisco-ios --output filters/
+    """
+    from rearguard.catalogue import load
+    from rearguard.filters.compile import compile_filter, edges
+    from rearguard.filters.guards import check
+    from rearguard.filters.platforms import compile_for, platform_of
+    from rearguard.filters.ticket import ticket
+    from rearguard.policy import load_policy
+
+    catalogue = load()
+    policy = load_policy(policy_file, catalogue)
+    made = datetime.now(UTC).date()
+    names = edges(policy)
+    if only is not None and only not in names:
+        raise UsageError(f"the policy has no edge {only!r}", remedy=f"its edges are {', '.join(names)}")
+    chosen = [platform_of(name) for name in dict.fromkeys(platforms.split(","))]
+    texts = None if existing is None else {existing: _text(existing)}
+    room = _room(hardware, entries)
+    files: dict[str, str] = {}
+    results: list[Compiled] = []
+    for edge in names if only is None else (only,):
+        given = compile_filter(policy, catalogue, edge)
+        check(policy, catalogue, given)
+        stem = "border" if len(names) == 1 else f"border-{edge}"
+        for platform in chosen:
+            one = compile_for(
+                given, platform, stem=stem, made=made, accepted=accepted, existing=texts, room=room
+            )
+            files |= one.written.files
+            files[f"{stem}-{platform.name}.md"] = ticket(given, one, made)
+            results.append(one)
+    _write(Path(output), files)
+    if not settings().quiet:
+        for one in results:
+            _tell(one)
+        say(f"{len(files)} files written to {output}")
+
+
+@command.command("prove")
+@_POLICY
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--platform", "name", metavar="NAME", help="What the text is written for; told from its name else."
+)
+@click.option("--edge", metavar="NAME", help="The edge that it is for, where the policy has several.")
+@_EXISTING
+@_RESIDUALS
+@_HARDWARE
+@_ENTRIES
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def prove_command(
+    policy_file: str,
+    paths: tuple[str, ...],
+    name: str | None,
+    edge: str | None,
+    existing: str | None,
+    accepted: tuple[str, ...],
+    hardware: str | None,
+    entries: int | None,
+    as_json: bool,
+) -> int:
+    """Show that a text does what the policy says and changes nothing else, or packets that show the contrary.
+
+    Exit code 0: proven. 3: not. With --existing everything outside the policy's filter must be as the list in
+    force has it; without, everything else must pass.
+
+    \b
+    Example: rearguard filter prove filters/border-cisco-ios.acl --existing running.acl
+    """
+    from rearguard.catalogue import load
+    from rearguard.filters.budget import check_budget
+    from rearguard.filters.compile import compile_filter, edges
+    from rearguard.filters.platforms import PLATFORMS, platform_of
+    from rearguard.filters.prove.proof import prove
+    from rearguard.filters.residual import adapted
+    from rearguard.policy import load_policy
+
+    catalogue = load()
+    policy = load_policy(policy_file, catalogue)
+    names = edges(policy)
+    chosen = edge or _of_name(paths[0], "border-", names) or names[0]
+    if chosen not in names:
+        raise UsageError(f"the policy has no edge {chosen!r}", remedy=f"its edges are {', '.join(names)}")
+    known = name or _of_name(paths[0], "-", tuple(PLATFORMS))
+    if known is None:
+        raise UsageError(
+            "what platform the text is for cannot be told from its name", remedy="say --platform NAME"
+        )
+    platform = platform_of(known)
+    given, residuals = adapted(
+        compile_filter(policy, catalogue, chosen), platform.ability, accepted, platform.title
+    )
+    lists = platform.read({path: _text(path) for path in paths})
+    before = None if existing is None else platform.read({existing: _text(existing)})
+    proof = prove(given, lists, before, residuals, paths[0])
+    room = _room(hardware, entries)
+    if as_json:
+        click.echo(json.dumps({"edge": chosen, "platform": platform.name, **proof.to_json()}, indent=2))
+    else:
+        _show(proof)
+    if room is not None:
+        check_budget(lists, room.entries, room.table)
+    return 0 if proof.holds else EXIT_NOT_PROVEN
+
+
+def _show(proof: Proof) -> None:
+    from rearguard.filters.prove.proof import Property
+
+    for each in proof.lists:
+        spare = f"; lines that change nothing: {', '.join(map(str, each.unneeded))}" if each.unneeded else ""
+        click.echo(f"{each.name}: {each.lines:,} lines, IPv{each.family} {each.attachment}{spare}")
+    for state in Property:
+        word = {True: "yes", False: "NO", None: "not known"}[proof.state(state)]
+        click.echo(f"  {state}: {word}")
+    for residual in proof.residuals:
+        click.echo(f"  residual {residual}")
+    for witness in proof.witnesses[:SHOWN]:
+        click.echo(f"  {witness.text}")
+    if len(proof.witnesses) > SHOWN:
+        click.echo(f"  and {len(proof.witnesses) - SHOWN:,} more; --json has them all")
+    click.echo("proven" if proof.holds else "NOT proven")
+
+
+def _tell(one: Compiled) -> None:
+    for change in one.written.changes:
+        say(
+            f"{one.platform.name}: {change.name}: {change.after:,} entries ({change.before:,} written out), "
+            f"{change.cost:,} of hardware; {change.place}"
+        )
+    for residual in one.residuals:
+        say(f"{one.platform.name}: residual {residual}")
+
+
+def _of_name(path: str, before: str, names: tuple[str, ...]) -> str | None:
+    """Which of these names a file's name has in it, the longest first."""
+    stem = Path(path).name
+    return next((each for each in sorted(names, key=len, reverse=True) if f"{before}{each}" in stem), None)
+
+
+def _room(hardware: str | None, entries: int | None) -> Room | None:
+    from rearguard.filters.budget import BUDGETS
+    from rearguard.filters.platforms import Room
+
+    if hardware is not None and entries is not None:
+        raise UsageError("--hardware and --entries say the same", remedy="leave out one of them")
+    if entries is not None:
+        return Room(entries, "the router's table")
+    if hardware is None:
+        return None
+    if hardware not in BUDGETS:
+        raise UsageError(
+            f"there is no figure for {hardware!r}",
+            remedy=f"known are {', '.join(BUDGETS)}; say --entries N for any other",
+        )
+    known = BUDGETS[hardware]
+    return Room(known.entries, f"{known.table} ({known.source})")
+
+
+def _text(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read: {error.strerror}", remedy="look at its name", place=Place(file=path)
+        ) from None
+    if len(data) > LARGEST:
+        raise InputError(
+            f"the file has more than {LARGEST:,} bytes", remedy="give a filter's text", place=Place(file=path)
+        )
+    return data.decode(errors="replace")
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the files cannot be written: {error.strerror}",
+            remedy="name a place where you may write with --output",
+            place=Place(file=str(folder)),
+        ) from None

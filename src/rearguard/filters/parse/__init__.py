@@ -1,0 +1,1 @@
+"""Filters read back from the text that will be loaded, one module a dialect: what is proven is what is loaded."""

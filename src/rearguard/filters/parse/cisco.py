@@ -1,0 +1,242 @@
+"""Lists of Cisco IOS, IOS XR and Arista EOS, ours and operators' own, as they act on packets.
+
+What an entry does to fragments (Cisco IOS IP Configuration Guide, "IP Extended Access Lists with Fragment
+Control"): without ports, flags or ICMP types it takes all packets; with them, whole packets and first fragments
+that show them, and if it permits also the later fragments of its addresses and protocol. ``fragments`` takes
+later fragments only. A list ends in a deny for everything; lists of IPv6 on Cisco's routers before that let
+neighbour solicitations and advertisements through.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from rearguard.filters.lines import ALL_FLAGS, READABLE, AccessList, Line, Match, flags_with
+from rearguard.filters.model import UNKNOWN_PROTOCOL, Attachment, Piece, Verdict
+from rearguard.filters.parse.words import (
+    ICMP_TYPES,
+    FaultError,
+    Words,
+    failed,
+    lines_of,
+    number_of,
+    port_of,
+    prefix_of,
+    protocol_of,
+    wildcard_of,
+)
+from rearguard.filters.spans import Spans, merged
+from rearguard.model.bits import ACK, FIN, ICMP, ICMPV6, PSH, RST, SYN, TCP, UDP, URG
+
+__all__ = ["LEAVES", "parse"]
+
+STEP, MOST_NUMBER = 10, 0xFFFF_FFFF
+_LATER = frozenset({Piece.OFFSET_ONE, Piece.LATER})
+_ALL_OF_IP = {4: frozenset({"ip", "ipv4"}), 6: frozenset({"ip", "ipv6"})}
+_HEADINGS = {"ip access-list extended": 4, "ip access-list": 4, "ipv4 access-list": 4, "ipv6 access-list": 6}
+_FLAGS = {"fin": FIN, "syn": SYN, "rst": RST, "psh": PSH, "ack": ACK, "urg": URG}
+_ESTABLISHED = ALL_FLAGS & ~flags_with(ACK | RST, 0)
+_NO_MEANING = frozenset({"log", "log-input", "logging"})
+LEAVES = re.compile(r"-leaving-v[46](-RG)*(-[0-9a-f]{8})?$")
+"""How the names of our lists for what leaves end; every other list judges what enters."""
+_SAYS_NOTHING = frozenset({"exit", "end", "statistics per-entry", "counters per-entry", "root"})
+
+
+def parse(text: str, file: str, *, arista: bool = False) -> tuple[AccessList, ...]:
+    """All lists of a text. ``InputError`` names the first line that is not understood."""
+    found: dict[tuple[int, str], dict[int, Line]] = {}
+    here: tuple[int, str] | None = None
+    for number, raw in lines_of(text, file):
+        line = raw.strip()
+        if not line or line.startswith("!") or line in _SAYS_NOTHING:
+            continue
+        try:
+            heading = _heading(line)
+            if heading is not None:
+                here = heading
+                if here in found:
+                    raise FaultError(f"the list {here[1]} stands here twice")
+                found[here] = {}
+                continue
+            words = Words(line.split())
+            if words.skip("access-list"):
+                here = (4, words.take("the list's number"))
+                found.setdefault(here, {})
+            if here is None:
+                raise FaultError("this is no access list")
+            place = _place_in(words, found[here])
+            entry = _entry(words, here[0], number, line)
+            if entry is not None:
+                if place in found[here]:
+                    raise FaultError(f"the list has an entry {place} already")
+                found[here][place] = entry
+        except FaultError as fault:
+            failed(file, number, raw, fault)
+    return tuple(
+        _list(name, family, [line for _, line in sorted(lines.items())], arista)
+        for (family, name), lines in found.items()
+    )
+
+
+def _place_in(words: Words, known: dict[int, Line]) -> int:
+    """The number of an entry, by which the router orders them; without one it goes to the end."""
+    if not words.skip("sequence", "seq") and not words.peek().isdecimal():
+        return max(known, default=0) + STEP
+    number = number_of(words.take("a number"), MOST_NUMBER)
+    if number is None:
+        raise FaultError("this is no number of an entry")
+    return number
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    for heading, family in _HEADINGS.items():
+        if line.startswith(heading + " "):
+            name = line[len(heading) :].split()
+            if len(name) == 1:
+                return family, name[0]
+            if name[0] not in ("extended", "standard"):
+                raise FaultError("a list has one name")
+    return None
+
+
+def _list(name: str, family: int, lines: list[Line], arista: bool) -> AccessList:
+    attachment = Attachment.LEAVING if LEAVES.search(name) else Attachment.ENTERING
+    ends = list(lines)
+    if family == 6 and not arista:
+        discovery = Match(
+            protocols=frozenset({ICMPV6}), pieces=READABLE, dports=((135 << 8, (137 << 8) - 1),)
+        )
+        ends.append(Line((discovery,), Verdict.PASS, 0, "neighbour discovery, which every list lets through"))
+    return AccessList(name, attachment, family, tuple(ends), Verdict.DROP)
+
+
+def _entry(words: Words, family: int, number: int, text: str) -> Line | None:
+    verb = words.take("permit or deny")
+    if verb == "remark":
+        return None
+    if verb not in ("permit", "deny"):
+        raise FaultError(f"{verb!r} is not understood")
+    name = words.take("the protocol")
+    protocols = _protocols(name, family)
+    ports = name in ("tcp", "udp", "6", "17")
+    sources = _place(words, family)
+    sports = _ports(words, name) if ports else None
+    destinations = _place(words, family)
+    dports = _ports(words, name) if ports else None
+    match = Match(sources, destinations, protocols)
+    asks = {"sports": sports, "dports": dports, "flags": None}
+    return Line(_boxes(words, match, asks, verb, family), _VERDICTS[verb], number, text)
+
+
+_VERDICTS = {"permit": Verdict.PASS, "deny": Verdict.DROP}
+
+
+def _boxes(
+    words: Words, match: Match, asks: dict[str, Spans | None], verb: str, family: int
+) -> tuple[Match, ...]:
+    """What an entry takes, with its options."""
+    flags: int | None = None
+    pieces: frozenset[Piece] | None = None
+    protocols = match.protocols
+    for word in words.rest():
+        if word in _NO_MEANING:
+            continue
+        if word == "fragments":
+            pieces = _LATER
+        elif word == "undetermined-transport" and verb == "deny" and protocols is None and family == 6:
+            protocols, pieces = frozenset({TCP, UDP, UNKNOWN_PROTOCOL}), frozenset({Piece.UNREADABLE})
+        elif protocols == frozenset({TCP}) and flags is None and word == "established":
+            flags = _ESTABLISHED
+        elif protocols == frozenset({TCP}) and flags is None and word in ("match-all", "match-any"):
+            flags = _flags(words, word == "match-all")
+        elif protocols == frozenset({TCP}) and flags is None and word in _FLAGS:
+            # One flag means that flag set; what several mean is not the same on all platforms.
+            flags = flags_with(_FLAGS[word], _FLAGS[word])
+        elif protocols in (frozenset({ICMP}), frozenset({ICMPV6})) and asks["dports"] is None:
+            asks["dports"] = _icmp(word, words, 4 if protocols == frozenset({ICMP}) else 6)
+        else:
+            raise FaultError(f"{word!r} is not understood")
+    reads = flags is not None or any(each is not None for each in asks.values())
+    match = replace(match, protocols=protocols)
+    if reads and pieces is not None:
+        raise FaultError("later fragments show no ports, flags or types")
+    if not reads:
+        return (replace(match, pieces=pieces),)
+    readable = replace(match, pieces=READABLE, sports=asks["sports"], dports=asks["dports"], flags=flags)
+    return (readable, replace(match, pieces=_LATER)) if verb == "permit" else (readable,)
+
+
+def _protocols(name: str, family: int) -> frozenset[int] | None:
+    if name in _ALL_OF_IP[family]:
+        return None
+    if name == "icmp" and family == 6:
+        return frozenset({ICMPV6})
+    return frozenset({protocol_of(name)})
+
+
+def _place(words: Words, family: int) -> Spans | None:
+    word = words.take("an address")
+    if word in ("any", f"any{family}"):
+        return None
+    if word == "host":
+        return prefix_of(words.take("an address"), family)
+    if "/" in word or family == 6:
+        return prefix_of(word, family)
+    return wildcard_of(word, words.take("a wildcard mask"))
+
+
+def _ports(words: Words, transport: str) -> Spans | None:
+    if words.skip("eq"):
+        ports = [port_of(words.take("a port"), transport)]
+        while words.peek().isdecimal():
+            ports.append(port_of(words.take(), transport))
+        return merged((port, port) for port in ports)
+    if words.skip("neq"):
+        port = port_of(words.take("a port"), transport)
+        return tuple((a, b) for a, b in ((0, port - 1), (port + 1, 0xFFFF)) if a <= b)
+    for word, low, high in (("gt", 1, 0xFFFF), ("lt", 0, -1)):
+        if words.skip(word):
+            port = port_of(words.take("a port"), transport)
+            span = (port + low, high) if word == "gt" else (low, port + high)
+            if span[0] > span[1]:
+                raise FaultError(f"no port is {word} {port}")
+            return (span,)
+    if words.skip("range"):
+        first, last = (port_of(words.take("a port"), transport) for _ in range(2))
+        if first > last:
+            raise FaultError(f"the range {first} {last} is empty")
+        return ((first, last),)
+    return None
+
+
+def _flags(words: Words, every: bool) -> int:
+    """``match-all`` or ``match-any`` with ``+flag`` and ``-flag``."""
+    wanted = []
+    while words and words.peek()[0] in "+-" and words.peek()[1:] in _FLAGS:
+        word = words.take()
+        bit = _FLAGS[word[1:]]
+        wanted.append(flags_with(bit, bit if word[0] == "+" else 0))
+    if not wanted:
+        raise FaultError("no flags are named")
+    found = wanted[0]
+    for each in wanted[1:]:
+        found = found & each if every else found | each
+    if not found:
+        raise FaultError("no packet has these flags")
+    return found
+
+
+def _icmp(word: str, words: Words, family: int) -> Spans:
+    """A type with or without a code, by names or numbers."""
+    number = number_of(word, 255)
+    code: int | None
+    if number is not None:
+        kind, code = number, number_of(words.peek(), 255)
+        if code is not None:
+            words.take()
+    elif word in ICMP_TYPES[family]:
+        kind, code = ICMP_TYPES[family][word]
+    else:
+        raise FaultError(f"{word!r} is not understood")
+    return ((kind << 8, kind << 8 | 0xFF),) if code is None else ((kind << 8 | code, kind << 8 | code),)

@@ -1,0 +1,178 @@
+"""``rearguard filter compile`` and ``prove``, as somebody at a terminal meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.filters.platforms import EVERY_RESIDUAL, SMALL
+
+from rearguard.cli.filter import command
+from rearguard.cli.group import Settings
+from rearguard.filters.platforms import PLATFORMS
+from rearguard.model.errors import RearguardError, UsageError
+
+ACCEPT = [word for name in EVERY_RESIDUAL for word in ("--accept-residual", name)]
+RUNNING = """\
+ip access-list extended EDGE-IN
+ remark bogons
+ 10 deny ip 10.0.0.0 0.255.255.255 any
+ 20 deny ip 198.51.100.0 0.0.0.255 any
+ 30 permit tcp any any established
+ 40 permit ip any any
+ipv6 access-list EDGE6-IN
+ permit ipv6 any any
+"""
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words], obj=Settings(), standalone_mode=False)
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Path:
+    path = tmp_path / "rearguard.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+def compiled(policy_file: Path, *more: str | Path) -> Path:
+    output = policy_file.parent / "filters"
+    result = run("compile", "--policy", policy_file, "--output", output, *ACCEPT, *more)
+    if result.exception:
+        raise result.exception
+    return output
+
+
+def test_every_platform_is_written_proven_and_proven_again(policy_file: Path) -> None:
+    output = compiled(policy_file, "--platform", ",".join(PLATFORMS))
+    for name in PLATFORMS:
+        files = sorted(path for path in output.glob(f"border-{name}.*") if path.suffix != ".md")
+        assert files, name
+        result = run("prove", "--policy", policy_file, *files, *ACCEPT)
+        assert result.return_value == 0, result.output
+        assert result.output.endswith("proven\n")
+        ticket = (output / f"border-{name}.md").read_text()
+        for wanted in (
+            "## Where it goes",
+            "## Roll back",
+            "## Expected hits",
+            "rearguard filter replay",
+            "shown",
+        ):
+            assert wanted in ticket
+        assert "NOT shown" not in ticket
+
+
+def test_a_controller_that_is_cut_is_named_with_the_line(policy_file: Path) -> None:
+    output = compiled(policy_file, "--platform", "cisco-ios")
+    path = output / "border-cisco-ios.acl"
+    lines = path.read_text().splitlines()
+    (gone, *_) = [
+        at for at, line in enumerate(lines) if "permit tcp 192.0.2.8 0.0.0.1" in line and "2323" in line
+    ]
+    path.write_text("\n".join([*lines[:gone], *lines[gone + 1 :]]) + "\n")
+    result = run("prove", "--policy", policy_file, path, *ACCEPT)
+    assert result.return_value == 3
+    assert "no controller is dropped: NO" in result.output
+    assert "no stranger passes: yes" in result.output
+    assert re.search(
+        r"192\.0\.2\.8 -> 198\.51\.100\.\d+ tcp/2323 \(SYN\) is dropped by line \d+ \(", result.output
+    )
+    assert "the policy permits it as controller acs" in result.output
+
+
+def test_a_stranger_who_passes_is_told_as_json(policy_file: Path) -> None:
+    output = compiled(policy_file, "--platform", "nftables")
+    path = output / "border-nftables.nft"
+    counted = "counter name drop0_udp_port_v4 drop"
+    path.write_text(path.read_text().replace(f"udp dport 161 {counted}", f"udp dport 162 {counted}"))
+    result = run("prove", "--policy", policy_file, path, "--json")
+    told = json.loads(result.output)
+    assert (result.return_value, told["proven"]) == (3, False)
+    assert told["properties"]["no stranger passes"] is False
+    assert told["properties"]["no controller is dropped"] is True
+    ports = {(each["dport"], each["wanted"]) for each in told["witnesses"]}
+    assert ports == {(161, "drop"), (162, "pass")}
+
+
+def test_a_section_goes_behind_the_denies_and_before_the_permits(policy_file: Path, tmp_path: Path) -> None:
+    running = tmp_path / "running.acl"
+    running.write_text(RUNNING)
+    output = compiled(policy_file, "--platform", "cisco-ios", "--existing", running)
+    path = output / "border-cisco-ios.acl"
+    entries = [line.strip() for line in path.read_text().splitlines() if line.startswith(" ")]
+    assert entries[0] == "remark bogons"
+    assert entries[1].endswith("deny ip 10.0.0.0 0.255.255.255 any")
+    assert "own_source_v4" not in path.read_text(), "the list in force drops forged own sources already"
+    v4 = path.read_text().split("ipv6 access-list")[0]
+    assert v4.index("deny tcp any 198.51.100.0") < v4.index("permit tcp any any established")
+    result = run("prove", "--policy", policy_file, path, "--existing", running, *ACCEPT)
+    assert result.return_value == 0, result.output
+    assert (
+        "after line 4 (20 deny ip 198.51.100.0 0.0.0.255 any)" in (output / "border-cisco-ios.md").read_text()
+    )
+    # Alone it is not what the policy says, for everything that the old list denies is denied.
+    assert run("prove", "--policy", policy_file, path, *ACCEPT).return_value == 3
+
+
+def test_a_list_that_leaves_no_right_place_is_refused_with_the_packet(
+    policy_file: Path, tmp_path: Path
+) -> None:
+    running = tmp_path / "running.acl"
+    running.write_text(
+        "ip access-list extended A\n permit udp any any\n permit tcp any any eq 23\n"
+        " deny tcp host 192.0.2.8 any\n permit ip any any\n"
+    )
+    policy_file.write_text(SMALL.replace("manages: [cwmp, telnet]", "manages: [telnet]"))
+    with pytest.raises(UsageError, match=r"no place in the list A is right.* 192\.0\.2\.8 -> "):
+        compiled(policy_file, "--platform", "arista-eos", "--existing", running)
+
+
+def test_several_edges_are_written_apart(policy_file: Path) -> None:
+    west = "{west: {outside: [wan0]}"
+    policy_file.write_text(SMALL.replace(west, f"{west}, east: {{outside: [xe-0/0/1]}}"))
+    output = compiled(policy_file, "--platform", "junos")
+    names = {path.name for path in output.iterdir()}
+    assert names == {
+        "border-west-junos.conf",
+        "border-west-junos.md",
+        "border-east-junos.conf",
+        "border-east-junos.md",
+    }
+    assert "permit_acs" not in (output / "border-east-junos.conf").read_text(), "it enters at the other edge"
+    assert run("prove", "--policy", policy_file, output / "border-east-junos.conf", *ACCEPT).return_value == 0
+    east = output / "border-east-junos.conf"
+    assert run("prove", "--policy", policy_file, east, "--edge", "west", *ACCEPT).return_value == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--platform", "vax"], "there is no platform 'vax'"),
+        (["--platform", "junos", "--edge", "north"], "the policy has no edge 'north'"),
+        (["--platform", "junos", "--hardware", "abacus"], "there is no figure for 'abacus'"),
+        (["--platform", "junos", "--hardware", "qfx5100", "--entries", "9"], "say the same"),
+        (["--platform", "junos", "--entries", "9"], "more than half of the 9"),
+        (["--platform", "junos", "--existing", "/nonexistent"], "cannot be read"),
+        (["--platform", "nftables", "--existing", "rearguard.yaml"], "nothing to merge with"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    policy_file: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(policy_file.parent)
+    with pytest.raises(RearguardError, match=told):
+        compiled(policy_file, *words)
+    assert not (policy_file.parent / "filters").exists(), "nothing is written"
+
+
+def test_a_text_of_nobody_knows_what_is_refused(policy_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "running.acl"
+    path.write_text(RUNNING)
+    result = run("prove", "--policy", policy_file, path)
+    assert isinstance(result.exception, UsageError)
+    assert "--platform" in result.exception.remedy
