@@ -33,7 +33,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: setup tools check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench: setup tools
 	$(BIN)/python -m benchmarks.run

@@ -91,13 +91,12 @@ def _sources(analysis: Analysis) -> Text:
         words.skipped_text(words.skipped_total(analysis)),
         words.span_text(analysis),
     ]
-    told += [
-        f"sampled 1:{words.number(line.rate)}, known from {line.source}"
-        if line.rate
-        else f"sampling unknown: {line.observer}"
-        for line in analysis.sampling
-        if line.rate != 1
-    ]
+    sampled = [line for line in analysis.sampling if line.rate > 1]
+    told += dict.fromkeys(
+        f"sampled 1:{words.number(line.rate)}, known from {line.source}" for line in sampled
+    )
+    unknown = [line.observer for line in analysis.sampling if not line.rate]
+    told += [f"sampling unknown: {words.listed(unknown, 3)}"] if unknown else []
     text = Text(visible(" · ".join(told)))
     for item in analysis.sources:
         if item.damaged is not None:
