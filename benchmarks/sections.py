@@ -25,7 +25,7 @@ TINY = 200_000
 SEVERAL = 4
 SLOPE_TARGETS = {"mix": 1.2, "syn-flood": 3.0, "random-ports": 3.0}
 PEER_TARGET, CORES_TARGET = 5.0, 1.6
-FIXED_TARGET, FIXED_JSON_TARGET = 3.5, 2.2
+FIXED_TARGET, FIXED_JSON_TARGET, HELP_TARGET = 3.5, 2.2, 0.15
 MEMORY_TARGET, FLAT_TARGET = 512.0, 1.1
 SLOW_PEERS = frozenset({"argus + radark", "tshark + sort"})
 """Measured on the small file only."""
@@ -140,6 +140,8 @@ def _fixed(bench: Bench) -> Iterator[Row]:
     )
     json = bench.subject.tiny(tiny, everything=False)
     yield at_most("fixed cost, --json alone", json.wall, FIXED_JSON_TARGET, " s", f"CPU {json.cpu:.2f} s")
+    told = best([str(bench.subject.program), "--help"], limit=LIMIT, runs=7)
+    yield at_most("rearguard --help", told.wall, HELP_TARGET, " s", f"CPU {told.cpu:.2f} s")
 
 
 def _memory(bench: Bench) -> Iterator[Row]:

@@ -5,6 +5,7 @@ speaker 10.9.0.1 ── bridge ── bird 10.9.0.2, gobgp 10.9.0.3     (iBGP, A
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import struct
@@ -19,6 +20,7 @@ from rearguard.filters.flowspec.components import FlowRule
 from rearguard.filters.flowspec.wire import decode_all
 
 SPEAKER, BIRD, GOBGP = "10.9.0.1", "10.9.0.2", "10.9.0.3"
+PASSWORD = "back-gate"
 _NAMES = {"speaker": SPEAKER, "bird": BIRD, "gobgp": GOBGP}
 _BIRD = f"""\
 router id {BIRD};
@@ -26,7 +28,8 @@ flow4 table flowtab4;
 flow6 table flowtab6;
 protocol device {{ }}
 protocol bgp rearguard {{
-  local {BIRD} as 65000; neighbor {SPEAKER} as 65000; passive on;
+  local {BIRD} as 65000; neighbor {SPEAKER} as 65000; passive on; password "{PASSWORD}";
+  error wait time 1, 1; disable after error off;
   flow4 {{ table flowtab4; import all; export none; }};
   flow6 {{ table flowtab6; import all; export none; }};
 }}
@@ -39,6 +42,7 @@ _GOBGP = f"""\
   [neighbors.config]
     neighbor-address = "{SPEAKER}"
     peer-as = 65000
+    auth-password = "{PASSWORD}"
   [neighbors.transport.config]
     passive-mode = true
   [neighbors.timers.config]
@@ -95,6 +99,12 @@ class FlowLab(Border):
         command = self.command("speaker", self.find("gobgp"), "-u", GOBGP, *words)
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True)
         return done.stdout
+
+    def awaits(self) -> bool:
+        """GoBGP turns callers away for some seconds after a session, and they come back later and later."""
+        active, established = 3, 6
+        found = json.loads(self.gobgp("neighbor", SPEAKER, "-j"))["state"].get("session_state")
+        return found in (active, established)
 
     def _build(self) -> None:
         for name in ("hub", *_NAMES):
@@ -155,7 +165,7 @@ class Tap:
             self._socket.setsockopt(socket.SOL_SOCKET, 33, 1 << 24)  # SO_RCVBUFFORCE
             self._socket.bind(("eth0", 0))
         self._socket.setblocking(False)
-        self._segments: dict[str, dict[int, bytes]] = {}
+        self._segments: dict[tuple[str, bytes], dict[int, bytes]] = {}
 
     def __enter__(self) -> Tap:
         return self
@@ -166,21 +176,9 @@ class Tap:
     def updates(self, peer: str) -> Iterator[tuple[str, int, FlowRule]]:
         """(``announce`` or ``withdraw``, family, rule) in the order of the wire."""
         self._take()
-        segments = self._segments.get(peer, {})
-        stream, following = b"", None
-        for sequence in sorted(segments):
-            if following is not None and sequence != following:
-                assert sequence < following, "a segment was not seen"
-                continue
-            stream += segments[sequence]
-            following = sequence + len(segments[sequence])
-        at = 0
-        while at + 19 <= len(stream):
-            assert stream[at : at + 16] == b"\xff" * 16
-            size, kind = struct.unpack("!HB", stream[at + 16 : at + 19])
-            if kind == 2:
-                yield from _rules(stream[at + 19 : at + size])
-            at += size
+        for (receiver, *_), segments in self._segments.items():
+            if receiver == peer:
+                yield from _connection(segments)
 
     def _take(self) -> None:
         while True:
@@ -194,9 +192,27 @@ class Tap:
             tcp = data[(data[0] & 15) * 4 : size]
             payload = tcp[(tcp[12] >> 4) * 4 :]
             if payload and 179 in (int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[2:4], "big")):
-                peer = socket.inet_ntoa(data[16:20])
-                segments = self._segments.setdefault(peer, {})
+                connection = (socket.inet_ntoa(data[16:20]), tcp[:4])
+                segments = self._segments.setdefault(connection, {})
                 segments.setdefault(int.from_bytes(tcp[4:8], "big"), payload)
+
+
+def _connection(segments: dict[int, bytes]) -> Iterator[tuple[str, int, FlowRule]]:
+    """The messages of one connection."""
+    stream, following = b"", None
+    for sequence in sorted(segments):
+        if following is not None and sequence != following:
+            assert sequence < following, "a segment was not seen"
+            continue
+        stream += segments[sequence]
+        following = sequence + len(segments[sequence])
+    at = 0
+    while at + 19 <= len(stream):
+        assert stream[at : at + 16] == b"\xff" * 16
+        size, kind = struct.unpack("!HB", stream[at + 16 : at + 19])
+        if kind == 2:
+            yield from _rules(stream[at + 19 : at + size])
+        at += size
 
 
 def _rules(update: bytes) -> Iterator[tuple[str, int, FlowRule]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from rearguard.filters.flowspec.actions import DISCARD, PERMIT
 from rearguard.filters.flowspec.compiled import FlowRoute
 from rearguard.filters.flowspec.components import FlowError, FlowRule, Kind, Part, Prefix, Term, Terms
 from rearguard.filters.flowspec.order import precedence
@@ -146,3 +148,19 @@ def _one(kind: Kind, term: Term, value: int) -> bool:
         or (term.operator & 2 and value > term.value)
         or (term.operator & 1 and value == term.value)
     )
+
+
+def some(count: int) -> list[FlowRoute]:
+    """Random rules, no two alike."""
+    found: list[FlowRule] = []
+
+    @given(st.lists(shown(), min_size=count, max_size=count, unique=True))
+    @settings(max_examples=1, deadline=None, phases=[Phase.generate], derandomize=True)
+    def draw(rules: list[FlowRule]) -> None:
+        found.extend(rules)
+
+    draw()
+    network = ip_network("203.0.113.0/24")
+    flags = Terms(Kind.TCP_FLAGS, (Term(1, 0x12), Term(2, 0x05, joined=True)))
+    found.append(FlowRule(4, (Prefix(Kind.DESTINATION, network), Terms(Kind.PROTOCOL, (Term(1, 6),)), flags)))
+    return [FlowRoute(rule, DISCARD if at % 2 else PERMIT, str(at)) for at, rule in enumerate(found)]

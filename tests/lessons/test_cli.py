@@ -28,7 +28,10 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) 
     return json.loads(output(capsys, *arguments, "--json", code=code))
 
 
-def test_the_overview_counts_every_mechanism(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_overview_counts_every_mechanism(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # else long names are broken into lines
     rows = as_json(capsys)
     assert {row["id"] for row in rows} == {each.id for each in KNOWLEDGE.mechanisms}
     known = figures(KNOWLEDGE)
@@ -37,7 +40,7 @@ def test_the_overview_counts_every_mechanism(capsys: pytest.CaptureFixture[str])
         assert row["newest"].startswith(str(known[f"mechanism-{row['id']}-last-year"].value))
     assert [row["incidents"] for row in rows] == sorted((row["incidents"] for row in rows), reverse=True)
     text = output(capsys)
-    assert "Management service reachable from anywhere" in text
+    assert all(each.id in text for each in KNOWLEDGE.mechanisms)
     assert f"{known['incidents'].value} incidents" in text
     assert f"{known['incidents'].value} incidents" not in output(capsys, "--quiet")
 

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from rearguard.cli import (
+    filter_announce,
     filter_apply,
     filter_confirm,
     filter_replay,
     filter_status,
+    filter_withdraw,
 )
 from rearguard.cli.console import say
 from rearguard.cli.group import settings
 from rearguard.model.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
-    from rearguard.filters.platforms import Compiled, Room
+    from rearguard.filters.lines import AccessList
+    from rearguard.filters.platforms import Compiled, Platform, Room
     from rearguard.filters.prove.proof import Proof
 
 __all__ = ["command"]
@@ -38,10 +41,12 @@ def command() -> None:
 
 
 for _each in (
+    filter_announce,
     filter_apply,
     filter_confirm,
     filter_replay,
     filter_status,
+    filter_withdraw,
 ):
     command.add_command(_each.command)
 
@@ -88,6 +93,8 @@ def compile_command(
     """
     from rearguard.catalogue import load
     from rearguard.filters.compile import compile_filter, edges
+    from rearguard.filters.flowspec.files import FLOWSPEC, files_of, shared_out
+    from rearguard.filters.flowspec.plan import plan_for
     from rearguard.filters.guards import check
     from rearguard.filters.platforms import compile_for, platform_of
     from rearguard.filters.ticket import ticket
@@ -99,7 +106,10 @@ def compile_command(
     names = edges(policy)
     if only is not None and only not in names:
         raise UsageError(f"the policy has no edge {only!r}", remedy=f"its edges are {', '.join(names)}")
-    chosen = [platform_of(name) for name in dict.fromkeys(platforms.split(","))]
+    asked = list(dict.fromkeys(name.strip() for name in platforms.split(",")))
+    chosen = [platform_of(name) for name in asked if name != FLOWSPEC]
+    if FLOWSPEC in asked:
+        accepted, for_flowspec = shared_out(accepted)
     texts = None if existing is None else {existing: _text(existing)}
     room = _room(hardware, entries)
     files: dict[str, str] = {}
@@ -115,6 +125,8 @@ def compile_command(
             files |= one.written.files
             files[f"{stem}-{platform.name}.md"] = ticket(given, one, made)
             results.append(one)
+        if FLOWSPEC in asked:
+            files |= files_of(plan_for(policy, catalogue, edge, for_flowspec, entries=entries), stem)
     _write(Path(output), files)
     if not settings().quiet:
         for one in results:
@@ -156,6 +168,7 @@ def prove_command(
     from rearguard.catalogue import load
     from rearguard.filters.budget import check_budget
     from rearguard.filters.compile import compile_filter, edges
+    from rearguard.filters.guards import check
     from rearguard.filters.platforms import PLATFORMS, platform_of
     from rearguard.filters.prove.proof import prove
     from rearguard.filters.residual import adapted
@@ -164,7 +177,7 @@ def prove_command(
     catalogue = load()
     policy = load_policy(policy_file, catalogue)
     names = edges(policy)
-    chosen = edge or _of_name(paths[0], "border-", names) or names[0]
+    chosen = edge or _edge_of(paths[0], names)
     if chosen not in names:
         raise UsageError(f"the policy has no edge {chosen!r}", remedy=f"its edges are {', '.join(names)}")
     known = name or _of_name(paths[0], "-", tuple(PLATFORMS))
@@ -173,11 +186,11 @@ def prove_command(
             "what platform the text is for cannot be told from its name", remedy="say --platform NAME"
         )
     platform = platform_of(known)
-    given, residuals = adapted(
-        compile_filter(policy, catalogue, chosen), platform.ability, accepted, platform.title
-    )
-    lists = platform.read({path: _text(path) for path in paths})
-    before = None if existing is None else platform.read({existing: _text(existing)})
+    filter_ = compile_filter(policy, catalogue, chosen)
+    check(policy, catalogue, filter_)
+    given, residuals = adapted(filter_, platform.ability, accepted, platform.title)
+    lists = _lists(platform, paths)
+    before = None if existing is None else _lists(platform, (existing,))
     proof = prove(given, lists, before, residuals, paths[0])
     room = _room(hardware, entries)
     if as_json:
@@ -215,6 +228,30 @@ def _tell(one: Compiled) -> None:
         )
     for residual in one.residuals:
         say(f"{one.platform.name}: residual {residual}")
+
+
+def _lists(platform: Platform, paths: tuple[str, ...]) -> tuple[AccessList, ...]:
+    """What the files say. ``InputError``: there is no list in them."""
+    found = platform.read({path: _text(path) for path in paths})
+    if not found:
+        raise InputError(
+            f"there is no list for {platform.title} in it",
+            remedy="name the files as `rearguard filter compile` does, or say --platform NAME",
+            place=Place(file=paths[0]),
+        )
+    return found
+
+
+def _edge_of(path: str, names: tuple[str, ...]) -> str:
+    """The edge that a file's name tells. ``UsageError``: it does not, and the policy has several."""
+    stem = Path(path).name
+    told = [name for name in names if stem.startswith((f"border-{name}-", f"border-{name}."))]
+    if not told and len(names) > 1:
+        raise UsageError(
+            "for which edge the text is cannot be told from its name",
+            remedy=f"say --edge; the policy has {', '.join(names)}",
+        )
+    return max(told or names, key=len)
 
 
 def _of_name(path: str, before: str, names: tuple[str, ...]) -> str | None:
