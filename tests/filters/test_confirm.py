@@ -14,7 +14,7 @@ import pytest
 from tests.filters.applying import CUT, NARROW, POLICY, Machine, intent
 from tests.filters.net import Border
 
-from rearguard.filters.apply import deadman
+from rearguard.filters import detached
 from rearguard.filters.apply.kernel import KernelError, find_nft
 from rearguard.filters.apply.state import State, boot_clock
 from rearguard.filters.apply.transact import apply, confirm, revert
@@ -177,7 +177,7 @@ def test_where_systemd_runs_the_timer_gets_a_scope_or_starts_without(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Here systemd does not run, so the scope is refused and the timer starts as elsewhere."""
-    monkeypatch.setattr(deadman, "_SYSTEMD", tmp_path)
+    monkeypatch.setattr(detached, "_SYSTEMD", tmp_path)
     machine.run(apply, intent(), 30)
     assert machine.timer() is not None
 

@@ -23,7 +23,7 @@ from tests.filters.flow_lab import BIRD, GOBGP, PASSWORD, SPEAKER, FlowLab, Tap
 from tests.filters.flow_rules import some
 
 from rearguard.catalogue import load
-from rearguard.filters.flowspec.detach import mark_of
+from rearguard.filters.detached import mark_of
 from rearguard.filters.flowspec.plan import Plan, plan_for
 from rearguard.filters.flowspec.received import compared, from_bird, from_gobgp
 from rearguard.filters.flowspec.residuals import INSIDE_PERMITS, NAMES

@@ -18,6 +18,7 @@ from rearguard.cli import (
     filter_withdraw,
 )
 from rearguard.cli.console import say
+from rearguard.cli.filter_files import read_text, write_files
 from rearguard.cli.group import settings
 from rearguard.model.errors import InputError, Place, UsageError
 
@@ -31,8 +32,6 @@ __all__ = ["command"]
 EXIT_NOT_PROVEN = 3
 SHOWN = 20
 """Packets that are printed; ``--json`` has all of them."""
-LARGEST = 64 << 20
-"""Bytes of a filter's text that are read."""
 
 
 @click.group("filter")
@@ -110,7 +109,7 @@ def compile_command(
     chosen = [platform_of(name) for name in asked if name != FLOWSPEC]
     if FLOWSPEC in asked:
         accepted, for_flowspec = shared_out(accepted)
-    texts = None if existing is None else {existing: _text(existing)}
+    texts = None if existing is None else {existing: read_text(existing)}
     room = _room(hardware, entries)
     files: dict[str, str] = {}
     results: list[Compiled] = []
@@ -127,7 +126,7 @@ def compile_command(
             results.append(one)
         if FLOWSPEC in asked:
             files |= files_of(plan_for(policy, catalogue, edge, for_flowspec, entries=entries), stem)
-    _write(Path(output), files)
+    write_files(Path(output), files)
     if not settings().quiet:
         for one in results:
             _tell(one)
@@ -232,7 +231,7 @@ def _tell(one: Compiled) -> None:
 
 def _lists(platform: Platform, paths: tuple[str, ...]) -> tuple[AccessList, ...]:
     """What the files say. ``InputError``: there is no list in them."""
-    found = platform.read({path: _text(path) for path in paths})
+    found = platform.read({path: read_text(path) for path in paths})
     if not found:
         raise InputError(
             f"there is no list for {platform.title} in it",
@@ -277,31 +276,3 @@ def _room(hardware: str | None, entries: int | None) -> Room | None:
         )
     known = BUDGETS[hardware]
     return Room(known.entries, f"{known.table} ({known.source})")
-
-
-def _text(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise InputError(
-            f"the file cannot be read: {error.strerror}", remedy="look at its name", place=Place(file=path)
-        ) from None
-    if len(data) > LARGEST:
-        raise InputError(
-            f"the file has more than {LARGEST:,} bytes", remedy="give a filter's text", place=Place(file=path)
-        )
-    return data.decode(errors="replace")
-
-
-def _write(folder: Path, files: dict[str, str]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"the files cannot be written: {error.strerror}",
-            remedy="name a place where you may write with --output",
-            place=Place(file=str(folder)),
-        ) from None

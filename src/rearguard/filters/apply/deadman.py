@@ -2,8 +2,8 @@
 
 Theory. Whoever applies a filter may cut himself off by it: his terminal dies, and with it every process of his
 session. So the timer is started *before* the filter is loaded, in a session of its own and as a child of nobody
-(fork, setsid, fork), deaf to hang-ups, and says ``armed`` only when everything that it will need is in memory.
-No filter is loaded before that is heard.
+(fork, setsid, fork), deaf to hang-ups, and says that it has begun only when everything that it will need is in
+memory. No filter is loaded before that is heard.
 
 It looks four times a second whether ``waiting.json`` still has its token. If not, somebody confirmed or took the
 filter back, and it ends. When time is up it takes the lock, looks again, and takes the filter back. Time is the
@@ -13,20 +13,15 @@ and no timer; what was confirmed last is loaded.
 
 from __future__ import annotations
 
-import os
-import select
-import shutil
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from rearguard.filters.apply.kernel import KernelError, Nft
 from rearguard.filters.apply.restore import take_back
 from rearguard.filters.apply.state import LOG_FILE, State, boot_clock, now_text
+from rearguard.filters.detached import become_nobodys, mark_of, say_begun, start_detached
 from rearguard.model.errors import RearguardError
 
 __all__ = ["alive", "arm", "main"]
@@ -34,9 +29,6 @@ __all__ = ["alive", "arm", "main"]
 LOOK = 0.25
 TRIES = 30
 """Attempts to take a filter back, a second apart; what fails that often needs a human."""
-PATIENCE = 30.0
-"""Seconds in which a timer must say that it is armed."""
-_SYSTEMD = Path("/run/systemd/system")
 
 
 def arm(state: State, nft: Nft, token: str) -> dict[str, int]:
@@ -45,89 +37,23 @@ def arm(state: State, nft: Nft, token: str) -> dict[str, int]:
     ``KernelError``: it did not come up, so nothing may be loaded.
     """
     command = [sys.executable, "-I", "-m", __name__, str(state.folder), nft.path, token]
-    scope = _outside_of_services(token)
-    for start in [[*scope, *command], command] if scope else [command]:
-        words = _start(state, start).split()
-        if len(words) == 3 and words[0] == "armed":
-            return {"pid": int(words[1]), "started": int(words[2])}
-    raise KernelError(
-        "the timer that would take the filter back did not start; nothing was changed",
-        remedy=f"look at {state.folder / LOG_FILE}",
-    )
-
-
-def _start(state: State, command: list[str]) -> str:
-    """What it said; it is left to itself then."""
-    reading, writing = os.pipe()
-    log = os.open(state.folder / LOG_FILE, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
-        started = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=writing,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-            close_fds=True,
-        )
-    finally:
-        os.close(writing)
-        os.close(log)
-    try:
-        said = _heard(reading)
-        started.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        started.kill()
-        started.wait()
-        said = ""
-    finally:
-        os.close(reading)
-    return said
-
-
-def _heard(reading: int) -> str:
-    """One line, or what came until the other side closed or time was up."""
-    said = b""
-    until = time.monotonic() + PATIENCE
-    while not said.endswith(b"\n") and (left := until - time.monotonic()) > 0:
-        if not select.select([reading], [], [], left)[0]:
-            break
-        part = os.read(reading, 256)
-        if not part:
-            break
-        said += part
-    return said.decode(errors="replace")
-
-
-def _outside_of_services(token: str) -> list[str]:
-    """Where systemd runs, a scope of its own: ending the service or session that applies ends its processes too.
-
-    A scope keeps the network namespace and the pipe of the caller (systemd-run(1), ``--scope``).
-    """
-    program = shutil.which("systemd-run")
-    if program is None or not _SYSTEMD.is_dir():
-        return []
-    return [program, "--scope", "--quiet", "--collect", f"--unit=rearguard-timer-{token}", "--"]
+        return start_detached(command, state.folder / LOG_FILE, f"rearguard-timer-{token}")
+    except RearguardError:
+        raise KernelError(
+            "the timer that would take the filter back did not start; nothing was changed",
+            remedy=f"look at {state.folder / LOG_FILE}",
+        ) from None
 
 
 def alive(watcher: dict[str, Any] | None) -> bool:
     """Whether the timer still runs; another process with its number does not count."""
-    return watcher is not None and _started(int(watcher["pid"])) == watcher["started"]
-
-
-def _started(pid: int) -> int | None:
-    """When a process began, in ticks since the machine's start (proc(5), field 22); None: it ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return watcher is not None and mark_of(int(watcher["pid"])) == watcher["started"]
 
 
 def main(folder: str, path: str, token: str) -> None:
     """The timer itself."""
-    if os.fork():
-        os._exit(0)
+    become_nobodys()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     state, nft = State(folder, make=False), Nft(path)
@@ -135,9 +61,7 @@ def main(folder: str, path: str, token: str) -> None:
     nft.listing()
     if waiting is None:
         return
-    with suppress(OSError):  # whoever wanted to know may be dead: then all the more
-        os.write(1, f"armed {os.getpid()} {_started(os.getpid())}\n".encode())
-    os.dup2(2, 1)  # the pipe is closed: nobody waits for more
+    say_begun()
     sign = state.sign("waiting")
     while boot_clock() < waiting["deadline"]:
         time.sleep(max(0.0, min(LOOK, waiting["deadline"] - boot_clock())))

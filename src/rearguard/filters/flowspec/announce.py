@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rearguard.filters.apply.state import State, boot_clock
+from rearguard.filters.detached import mark_of, start_detached
 from rearguard.filters.flowspec.components import Kind
-from rearguard.filters.flowspec.detach import mark_of, start_detached
 from rearguard.filters.flowspec.plan import Plan
 from rearguard.filters.flowspec.readback import asked_of
 from rearguard.filters.flowspec.record import ENDED, IN_FORCE, LOG_FILE, ORDER, SOCKET, STATUS, Order

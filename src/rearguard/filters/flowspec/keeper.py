@@ -29,8 +29,8 @@ from contextlib import suppress
 from types import FrameType
 
 from rearguard.filters.apply.state import State, boot_clock, now_text
+from rearguard.filters.detached import become_nobodys, mark_of, say_begun
 from rearguard.filters.flowspec.compiled import FlowRoute
-from rearguard.filters.flowspec.detach import become_nobodys, mark_of, say_begun
 from rearguard.filters.flowspec.launch import Speaker, launch
 from rearguard.filters.flowspec.link import Link, SpeakerGoneError
 from rearguard.filters.flowspec.readback import Readers

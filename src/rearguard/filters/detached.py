@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rearguard.model.errors import RearguardError
@@ -29,7 +30,7 @@ def start_detached(command: Sequence[str], log: Path, name: str) -> dict[str, in
         words = _started(start, log).split()
         if len(words) == 3 and words[0] == "begun":
             return {"pid": int(words[1]), "started": int(words[2])}
-    raise RearguardError("the process that keeps the announcement did not start", remedy=f"look at {log}")
+    raise RearguardError("the process that is to be left alone did not start", remedy=f"look at {log}")
 
 
 def become_nobodys() -> None:
@@ -39,8 +40,9 @@ def become_nobodys() -> None:
 
 
 def say_begun() -> None:
-    """Tell whoever started it that all is ready, and close that pipe."""
-    os.write(1, f"begun {os.getpid()} {mark_of(os.getpid())}\n".encode())
+    """Tell whoever started it that all is ready, and close that pipe; that he may be dead changes nothing."""
+    with suppress(OSError):
+        os.write(1, f"begun {os.getpid()} {mark_of(os.getpid())}\n".encode())
     os.dup2(2, 1)
 
 
@@ -79,6 +81,7 @@ def _started(command: Sequence[str], log: Path) -> str:
 
 
 def _heard(reading: int) -> str:
+    """One line, or what came until the other side closed or time was up."""
     said = b""
     until = time.monotonic() + PATIENCE
     while not said.endswith(b"\n") and (left := until - time.monotonic()) > 0:
@@ -92,7 +95,10 @@ def _heard(reading: int) -> str:
 
 
 def _scope(name: str) -> list[str]:
-    """A scope keeps the network namespace and the pipe of the caller (systemd-run(1), ``--scope``)."""
+    """Where systemd runs, a scope of its own: ending the service or session of the caller ends its processes too.
+
+    A scope keeps the network namespace and the pipe of the caller (systemd-run(1), ``--scope``).
+    """
     program = shutil.which("systemd-run")
     if program is None or not _SYSTEMD.is_dir():
         return []
