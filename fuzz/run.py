@@ -19,7 +19,7 @@ MEMORY = 1024
 """MiB; more is a finding."""
 SLOWEST = 10
 """Seconds for one input; more is a finding."""
-NAMES = ("capture", "packet", "compressed", "dialogue", "sflow")
+NAMES = ("capture", "packet", "compressed", "dialogue", "exports", "sflow", "text", "nfcapd")
 INSTRUMENTED = ("rearguard.sources", "rearguard.model", "rearguard.dialogue")
 
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import exports
 import lz4.frame
 import sflow
+import text
 import zstandard
 
 from dialogue import said
@@ -111,6 +112,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "dialogue": dialogue,
     "exports": exports.exports,
     "sflow": sflow.sflow,
+    "text": text.text,
+    "nfcapd": text.nfcapd,
 }
 
 SEEDS: dict[str, list[bytes]] = {
@@ -136,5 +139,7 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "exports": exports.SEEDS,
     "sflow": sflow.SEEDS,
+    "text": text.TEXT_SEEDS,
+    "nfcapd": text.NFCAPD_SEEDS,
 }
 """Where each target starts from."""

@@ -13,7 +13,7 @@ from tests.filters.platforms import EVERY_RESIDUAL, SMALL
 from rearguard.cli.filter import command
 from rearguard.cli.group import Settings
 from rearguard.filters.platforms import PLATFORMS
-from rearguard.model.errors import RearguardError, UsageError
+from rearguard.model.errors import InputError, RearguardError, UsageError
 
 ACCEPT = [word for name in EVERY_RESIDUAL for word in ("--accept-residual", name)]
 RUNNING = """\
@@ -147,6 +147,56 @@ def test_several_edges_are_written_apart(policy_file: Path) -> None:
     assert run("prove", "--policy", policy_file, output / "border-east-junos.conf", *ACCEPT).return_value == 0
     east = output / "border-east-junos.conf"
     assert run("prove", "--policy", policy_file, east, "--edge", "west", *ACCEPT).return_value == 3
+
+
+def test_a_text_that_does_not_say_its_edge_is_not_proven_for_any(policy_file: Path, tmp_path: Path) -> None:
+    west = "{west: {outside: [wan0]}"
+    policy_file.write_text(SMALL.replace(west, f"{west}, w: {{outside: [xe-0/0/1]}}"))
+    output = compiled(policy_file, "--platform", "junos", "--edge", "west")
+    known = output / "border-west-junos.conf"
+    assert run("prove", "--policy", policy_file, known, *ACCEPT).return_value == 0, "west, not w"
+    other = tmp_path / "candidate-junos.conf"
+    other.write_text(known.read_text())
+    with pytest.raises(UsageError, match="for which edge"):
+        raise run("prove", "--policy", policy_file, other, *ACCEPT).exception or AssertionError
+    assert run("prove", "--policy", policy_file, other, "--edge", "west", *ACCEPT).return_value == 0
+
+
+@pytest.mark.parametrize("name", ["empty-cisco-ios.acl", "running-iptables.txt"])
+def test_a_file_without_any_list_proves_nothing(policy_file: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("")
+    with pytest.raises(InputError, match="there is no list"):
+        raise run("prove", "--policy", policy_file, path, *ACCEPT).exception or AssertionError
+    good = compiled(policy_file, "--platform", "cisco-ios") / "border-cisco-ios.acl"
+    with pytest.raises(InputError, match="there is no list"):
+        raise (
+            run("prove", "--policy", policy_file, good, "--existing", path, *ACCEPT).exception
+            or AssertionError
+        )
+
+
+def test_nothing_is_proven_of_a_policy_that_would_hurt_its_owner(policy_file: Path) -> None:
+    path = compiled(policy_file, "--platform", "cisco-ios") / "border-cisco-ios.acl"
+    policy_file.write_text(SMALL.replace("outside: [wan0]", "outside: [wan0], addresses: [198.51.100.1/32]"))
+    with pytest.raises(UsageError, match="lies in a guarded network"):
+        raise run("prove", "--policy", policy_file, path, *ACCEPT).exception or AssertionError
+
+
+def test_a_list_for_what_leaves_is_merged_and_still_known_as_one(policy_file: Path, tmp_path: Path) -> None:
+    running = tmp_path / "running.acl"
+    running.write_text(
+        "ip access-list extended CORE-leaving-v4\n deny udp any any eq 19\n permit ip any any\n"
+    )
+    output = compiled(policy_file, "--platform", "cisco-ios", "--existing", running)
+    path = output / "border-cisco-ios.acl"
+    assert "ip access-list extended CORE-leaving-v4-RG-" in path.read_text()
+    assert run("prove", "--policy", policy_file, path, "--existing", running, *ACCEPT).return_value == 0
+    once = path.read_text()
+    running.write_text(once)
+    assert compiled(policy_file, "--platform", "cisco-ios", "--existing", running) == output
+    names = re.findall(r"access-list extended (CORE\S+)", path.read_text())
+    assert names == re.findall(r"access-list extended (CORE\S+)", once), "merged again, nothing changes"
 
 
 @pytest.mark.parametrize(

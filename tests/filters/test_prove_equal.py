@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from tests.filters.bdd import Diagrams
 from tests.filters.random_lists import access_list, changed
 
-from rearguard.filters.lines import AccessList, Line, Match, decide
+from rearguard.filters.lines import READABLE, AccessList, Line, Match, decide
 from rearguard.filters.model import Attachment, Piece, Verdict
 from rearguard.filters.prove.equal import compare, unneeded
+from rearguard.model.errors import InputError
 
 PAIRS = 1000
 
@@ -30,6 +32,41 @@ def test_both_provers_agree_and_every_witness_is_one(family: int) -> None:
             assert decide(one, packet)[0] is not decide(other, packet)[0]
         verdicts[found.equal] += 1
     assert min(verdicts.values()) > PAIRS // 10, "both answers were given often"
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_both_provers_agree_where_many_lines_are_open_to_any_address(family: int) -> None:
+    """Then few of the active lines change from one strip to the next, and only their regions are looked at."""
+    chance = random.Random(family + 10)
+    diagrams = Diagrams(family)
+    verdicts = {True: 0, False: 0}
+    for _ in range(150):
+        given = access_list(chance, family, 16)
+        wide = tuple(
+            replace(line, matches=tuple(replace(each, destinations=None) for each in line.matches))
+            if at % 4
+            else line
+            for at, line in enumerate(given.lines)
+        )
+        one = replace(given, lines=wide)
+        other = changed(chance, one)
+        found = compare(one, other)
+        assert found.equal == diagrams.equal(one, other)
+        for packet in found.witnesses:
+            assert decide(one, packet)[0] is not decide(other, packet)[0]
+        verdicts[found.equal] += 1
+        spare = unneeded(one)
+        at = chance.randrange(len(wide))
+        assert diagrams.equal(one, one.without(at)) == (at in spare)
+    assert min(verdicts.values()) > 20, "both answers were given often"
+
+
+def test_ports_that_multiply_beyond_all_bounds_are_refused() -> None:
+    every_other = tuple((port, port) for port in range(0, 60000, 2))
+    box = Match(None, None, frozenset({6}), READABLE, every_other, every_other)
+    given = AccessList("x", Attachment.ENTERING, 4, (Line((box,), Verdict.DROP, 1, "x"),))
+    with pytest.raises(InputError, match="too entangled"):
+        compare(given, given)
 
 
 def test_what_several_lists_drop_is_what_any_of_them_drops() -> None:

@@ -19,15 +19,15 @@ from rearguard.filters.platforms import PLATFORMS
 from rearguard.filters.prove.proof import prove
 from rearguard.model.errors import InputError
 
-EDITS = 150  # a platform; there are seven
-PIECES = re.compile(r"\d+|[a-z0-9:]*::[a-f0-9:]*|[A-Za-z][A-Za-z-]*")
-QUIET = re.compile(r"\s*($|[!#}]|/\*|from \{|then \{|count |(\d+ )?remark|statistics)")
+EDITS = 100  # a platform; there are ten
+PIECES = re.compile(r"REARGUARD\S*|ipv[46]|(?:entry|rule) \d+|\d+|[a-z0-9:]*::[a-f0-9:]*|[A-Za-z][A-Za-z-]*")
+QUIET = re.compile(r"\s*($|[!#}]|/\*|from \{|then \{|count |(\d+ )?remark|statistics|.* description )")
 WORDS = {
     "permit": "deny", "deny": "permit", "drop": "return", "return": "drop", "DROP": "RETURN", "RETURN": "DROP",
-    "accept": "discard", "discard": "accept", "tcp": "udp", "udp": "tcp", "saddr": "daddr", "daddr": "saddr",
+    "accept": "drop", "discard": "accept", "tcp": "udp", "udp": "tcp", "saddr": "daddr", "daddr": "saddr",
     "source-address": "destination-address", "destination-port": "source-port", "dport": "sport", "src": "dst",
     "dst": "src", "dst-port": "src-port", "host": "any", "established": "fragments", "rst": "syn", "RST": "SYN",
-    "ack": "fin", "ACK": "FIN",
+    "ack": "fin", "ACK": "FIN", "source": "destination", "destination": "source",
 }  # fmt: skip
 
 

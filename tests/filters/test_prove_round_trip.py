@@ -17,6 +17,7 @@ from rearguard.filters.judge import judge
 from rearguard.filters.lines import decide
 from rearguard.filters.model import Attachment, Packet, Piece
 from rearguard.filters.platforms import PLATFORMS
+from rearguard.filters.render import nokia_srl
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.errors import UsageError
 from rearguard.policy import Policy
@@ -128,3 +129,23 @@ def test_more_than_any_router_takes_is_refused_and_told(name: str) -> None:
         made_for(name, text)
     made = made_for(name, text, accepted=(*EVERY_RESIDUAL, "own-sources"))
     assert "own-sources" in {each.name for each in made.residuals}
+
+
+def test_vyos_leads_every_interface_into_its_chains_by_a_rule_of_its_own() -> None:
+    links = ", ".join(f"eth{number}" for number in range(7))
+    made = made_for("vyos", SMALL.replace("[wan0]", f"[{links}]"))
+    rules = [line.rsplit(" action ")[0] for line in made.written.apply if line.endswith(" action jump")]
+    assert len(rules) == len(set(rules)) == 7 * 2 * 2
+    assert len([line for line in made.written.rollback if line.startswith("delete")]) == len(rules)
+
+
+def test_sr_linux_numbers_entries_as_far_as_numbers_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = "border-nokia-srl.srl"
+    assert " entry 10 " in made_for("nokia-srl").written.files[file]
+    monkeypatch.setattr(nokia_srl, "MOST_ENTRIES", 100)
+    text = made_for("nokia-srl").written.files[file]
+    assert " entry 1 " in text
+    assert " entry 20 " not in text
+    monkeypatch.setattr(nokia_srl, "MOST_ENTRIES", 5)
+    with pytest.raises(UsageError, match="SR Linux numbers 5 at most"):
+        made_for("nokia-srl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from rearguard.cli import root
@@ -41,6 +42,24 @@ def test_three_files_are_written_and_none_is_replaced(tmp_path):
         (tmp_path / name).unlink()
     assert run(*SHORT, "--output", str(output), "--overwrite")[0] == 0
     assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("form", "rate", "said"),
+    [
+        ("netflow5", "1", {"default": 1}),  # its field is 0 then, which is no word about it
+        ("netflow5", "100", None),
+        ("netflow9", "1", None),
+        ("pcap", "1", None),
+        ("pcap", "10", {"default": 10}),
+    ],
+)
+def test_the_policy_has_the_rate_that_the_output_does_not_tell(tmp_path, form, rate, said):
+    output = tmp_path / "day"
+    assert run("simulate", "--customers", "50", "--hours", "0.05", "--format", form, "--sampling", rate,
+               "--output", str(output))[0] == 0  # fmt: skip
+    policy = yaml.safe_load((tmp_path / "day.rearguard.yaml").read_text())
+    assert policy.get("sampling") == said
 
 
 def test_a_pipe_gets_the_output_and_only_named_files_are_written(tmp_path):

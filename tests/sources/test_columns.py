@@ -558,3 +558,71 @@ def test_a_folder_is_searched_for_tables_that_are_known(tmp_path: Path) -> None:
     options = Options(columns=(("all", rule(fields={"src": "x", "dst": "y", "proto": "z"})),))
     with open_source(str(tmp_path / "b.csv"), options=options) as source:
         assert source.format == "all csv"
+
+
+def test_a_rate_that_no_record_tells_is_the_rules(tmp_path: Path) -> None:
+    text = json.dumps(GOFLOW2 | {"sampling_rate": 0}) + "\n"
+    file = written(tmp_path, text, "flows.json")
+    _, source = read_log(file, edge=ColumnRule(match="*.json", sampling=500))
+    assert [(one.rate, one.rate_from) for one in source.exporters] == [(500, "policy")]
+    file.write_text(text + json.dumps(GOFLOW2) + "\n")
+    _, source = read_log(file, edge=ColumnRule(match="*.json", sampling=500))
+    assert source.exporters[0].rate_from == "record"
+
+
+def test_a_presets_table_without_times_is_refused_at_once(tmp_path: Path) -> None:
+    head = "SRC_IP,DST_IP,SRC_PORT,DST_PORT,PROTOCOL,PACKETS,BYTES\n"
+    file = written(tmp_path, head + "203.0.113.7,198.51.100.20,1,7547,tcp,1,40\n")
+    with pytest.raises(InputError) as caught:
+        open_source(str(file)).close()
+    assert "without a time" in caught.value.problem
+    assert "timestamp_start" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("203.0.113.7,198.51.100.20,6,soon,1", "record 2: start (column when) cannot be read"),
+        ("203.0.113.999,198.51.100.20,6,1700000000,1", "record 2: src (column a) cannot be read"),
+        ("203.0.113.7,198.51.100.20,6,1700000000,-4", "record 2: packets (column n) cannot be read"),
+        ("203.0.113.7,198.51.100.20", "record 2: not as many cells as the header has"),
+    ],
+)
+def test_the_first_bad_record_is_named_with_its_field(tmp_path: Path, line: str, said: str) -> None:
+    good = "203.0.113.7,198.51.100.20,6,1700000000,1"
+    file = written(tmp_path, f"a,b,c,when,n\n{good}\n{line}\n{good}\n{line}\n")
+    fields = {"src": "a", "dst": "b", "proto": "c", "start": "when", "packets": "n"}
+    rule = ColumnRule.model_validate({"match": "*", "fields": fields})
+    rows, source = read_log(file, edge=rule)
+    assert [row["record"] for row in rows] == [1, 3]
+    assert source.tally.first_bad == said
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "remedy"),
+    [
+        ("when,who\n".encode("utf-16"), "UTF-16", "iconv"),
+        (
+            b"Date first seen  Duration Proto  Src IP Addr:Port\n",
+            "without a header of columns",
+            "nfdump -o csv",
+        ),
+    ],
+)
+def test_text_that_is_no_table_is_told_from_captures(
+    tmp_path: Path, content: bytes, said: str, remedy: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        open_source(str(written(tmp_path, content))).close()
+    assert said in caught.value.problem
+    assert remedy in caught.value.remedy
+
+
+def test_a_line_without_an_end_is_named_and_bounded(tmp_path: Path) -> None:
+    good = "a,b,c,when,n\n203.0.113.7,198.51.100.20,6,1700000000,1\n"
+    file = written(tmp_path, good + "x," * (1 << 20) + "\n")
+    fields = {"src": "a", "dst": "b", "proto": "c", "start": "when", "packets": "n"}
+    rows, source = read_log(file, edge=ColumnRule.model_validate({"match": "*", "fields": fields}))
+    assert len(rows) == 1
+    assert source.tally.skipped == {"bad-line": 1}
+    assert source.tally.first_bad == "a line is longer than 1 MiB"

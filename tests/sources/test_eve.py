@@ -11,6 +11,8 @@ import pytest
 from tests.sources.log_rows import Row, read_log, some
 
 from rearguard.model.bits import KNOWN_BIFLOW, KNOWN_FLAGS
+from rearguard.model.errors import InputError
+from rearguard.sources import open_source
 from rearguard.sources.logs import eve
 
 Event = dict[str, Any]
@@ -178,3 +180,17 @@ def test_hostile_values_are_bad_lines_and_nothing_else(tmp_path: Path) -> None:
     rows, source = read(tmp_path, [flow(8), *wrong])
     assert {row["record"] for row in rows} == {1}
     assert source.tally.skipped == {"bad-line": 7, "no-addresses": 1}
+
+
+def test_an_array_is_refused_with_the_way_to_make_lines_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "eve.json"
+    file.write_text("[" + ",\n".join(json.dumps(one) for one in (flow(1), flow(2))) + "]")
+    with pytest.raises(InputError) as caught:
+        open_source(str(file)).close()
+    assert "array" in caught.value.problem
+    assert "jq -c" in caught.value.remedy
+
+
+def test_the_first_bad_line_is_named(tmp_path: Path) -> None:
+    _, source = read(tmp_path, [flow(1), flow(2, dest_port=70000), "{"])
+    assert source.tally.first_bad == "record 2: dport (column dest_port) cannot be read"

@@ -141,3 +141,13 @@ def test_order_is_by_the_first_packet(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     uris = [late, none, bad, "-", str(pipe), early]
     assert order(uris) == [early, late, none, bad, "-", str(pipe)]
+
+
+def test_what_a_folder_holds_and_nobody_can_read_is_told(tmp_path: Path) -> None:
+    capture = put(tmp_path / "a.pcap", b.pcap())
+    table = put(tmp_path / "b.csv", b"one,two,three\n1,2,3\n")
+    told: list[tuple[str, str]] = []
+    assert expand([str(tmp_path)], None, lambda uri, error: told.append((uri, error.problem))) == [capture]
+    [(uri, problem)] = told
+    assert uri == table
+    assert "one, two, three" in problem

@@ -12,7 +12,7 @@ import lz4.block
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lzallright import InputNotConsumed, LZOCompressor, LZOError
 
@@ -236,6 +236,7 @@ def test_lzo_is_unpacked_as_by_the_library(data: bytes) -> None:
     value=st.integers(0, 255),
     cut=st.integers(0, 300),
 )
+@example(data=b"\0", at=4, value=18, cut=7)  # the mark at the end, with a length that it never has
 def test_damaged_lzo_is_what_the_library_says_or_is_refused(
     data: bytes, at: int, value: int, cut: int
 ) -> None:

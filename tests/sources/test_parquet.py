@@ -213,3 +213,15 @@ def test_a_mapping_of_the_policy_reads_it(tmp_path: Path) -> None:
     (row,), _ = read_log(save(tmp_path / "x", columns), lake=rule)
     assert some(row, "src", "proto", "ts") == ("203.0.113.7", 1, MOMENT)
     assert row["observer"].exporter == "lake"
+
+
+def test_views_of_text_are_text(tmp_path: Path) -> None:
+    table = pa.table(OWN)
+    for name in ("src", "dst"):
+        table = table.set_column(
+            table.column_names.index(name), name, pa.array(table.column(name).to_pylist(), pa.string_view())
+        )
+    pq.write_table(table, tmp_path / "x.parquet")
+    rows, source = read_log(tmp_path / "x.parquet")
+    assert len(rows) == 2
+    assert not source.tally.skipped

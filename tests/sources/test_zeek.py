@@ -272,3 +272,10 @@ def test_the_sensor_may_have_a_name_in_json_or_by_a_rule(tmp_path: Path) -> None
     assert [some_exporter.records for some_exporter in source.exporters] == [1]
     file.write_bytes(as_json(conn(_system_name="tap-1"), 1500000000.25))
     assert read_log(file)[0][0]["observer"].exporter == "tap-1"
+
+
+def test_a_log_of_connections_without_what_a_flow_needs_is_no_silence(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, (TOP + "#fields\tts\tuid\tid.orig_h\n1\tC\t192.0.2.1\n").encode())
+    assert "id.resp_h and proto" in caught.value.problem
+    assert "id.orig_h" not in caught.value.problem

@@ -33,6 +33,7 @@ Examples:
       --subscribers leases.csv --inventory devices.csv
   rearguard analyze border.pcap --policy rearguard.yaml --output for-others --share
   rearguard analyze exports.pcap --exports --policy rearguard.yaml
+  rearguard analyze /var/cache/nfdump conn.log --policy rearguard.yaml
 
 \b
 leases.csv:   address,ports,from,to,subscriber,contact
@@ -98,7 +99,17 @@ def command(
     workers: int | None,
     timings: str | None,
 ) -> int:
-    """Analyze captures: files, folders, globs, or - for standard input.
+    """Analyze packets and flows: files, folders, globs, or - for standard input.
+
+    \b
+    What an input is, is told by its content, packed or not:
+      captures     pcap, pcapng; with --exports, the NetFlow v1/v5/v7/v9,
+                   IPFIX and sFlow v5 datagrams in them
+      flow files   nfcapd (nfdump 1.6 and 1.7), IPFIX
+      logs         Zeek conn.log, Suricata eve.json
+      tables       CSV, JSON lines and Parquet of goflow2, pmacct, nfdump,
+                   Akvorado, argus; any other with columns in the policy
+    Details: docs/decoding.md, docs/flows.md.
 
     Exit codes: 0 done, 2 unusable input, 3 something at or above --fail-on was found (muted findings do not
     count), 4 part of the input could not be read.

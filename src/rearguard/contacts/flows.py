@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rearguard.contacts.records import copied
 from rearguard.model.bits import (
     FIN,
     PSH,
@@ -67,7 +68,7 @@ def read_flows(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     flows = (rows["seen_c"] | rows["seen_s"]) & SEEN_FLOW_SYN > 0
     if not flows.any():
         return rows
-    rows = rows.copy()
+    rows = copied(rows)
     opened = opener_first(rows)
     bare = rows["seen_c"] & SEEN_SYN > 0
     not_called = (rows["seen_s"] & SEEN_SYN > 0) | answer_first(rows)

@@ -48,6 +48,7 @@ class _Job:
     ended_at: int = 0
     digests: tuple[str, str] = ("", "")
     exporters: tuple[Exporter, ...] = ()
+    first_bad: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,7 @@ def _do(
         job.first, job.last, job.damaged = tally.first, tally.last, tally.damaged
         job.complete = tally.complete
         job.exporters = tuple(source.exporters)
+        job.first_bad = tally.first_bad
         if packets is not None:
             job.ended_at = packets.ended_at
             job.digests = (start, packets.interfaces_digest)
@@ -288,4 +290,5 @@ def _info(parts: list[_Job]) -> SourceInfo:
         next((job.damaged for job in parts if job.damaged), None),
         all(job.complete for job in parts),
         tuple(exporter for job in parts for exporter in job.exporters),
+        next((job.first_bad for job in parts if job.first_bad), ""),
     )

@@ -102,6 +102,8 @@ class SourceInfo:
     """Whether everything in it could be read; also false where single records or blocks could not."""
     exporters: tuple[Exporter, ...] = ()
     """Of flows: who exported them, and how well that was heard."""
+    first_bad: str = ""
+    """Of tables: the first record that could not be read, and why."""
 
 
 @dataclass(slots=True, weakref_slot=True)

@@ -13,9 +13,22 @@ from rearguard.filters.parse import cisco as read_cisco
 from rearguard.filters.parse import iptables as read_iptables
 from rearguard.filters.parse import junos as read_junos
 from rearguard.filters.parse import nftables as read_nftables
+from rearguard.filters.parse import nokia_srl as read_srl
 from rearguard.filters.parse import routeros as read_routeros
+from rearguard.filters.parse import vyos as read_vyos
 from rearguard.filters.prove.proof import Proof, prove
-from rearguard.filters.render import arista_eos, cisco_ios, cisco_xr, iptables, junos, nftables, routeros
+from rearguard.filters.render import (
+    arista_eos,
+    cisco_ios,
+    cisco_nxos,
+    cisco_xr,
+    iptables,
+    junos,
+    nftables,
+    nokia_srl,
+    routeros,
+    vyos,
+)
 from rearguard.filters.render.cisco import Dialect
 from rearguard.filters.render.cisco_write import Existing
 from rearguard.filters.render.cisco_write import write as write_cisco
@@ -136,9 +149,13 @@ def _one(parse: Callable[[str, str], tuple[AccessList, ...]]) -> Read:
     return read
 
 
-def _cisco(dialect: Dialect, *, arista: bool = False) -> Write:
+def _undiscovered(text: str, file: str) -> tuple[AccessList, ...]:
+    return read_cisco.parse(text, file, discovery=False)
+
+
+def _cisco(dialect: Dialect, *, discovery: bool = True) -> Write:
     def write(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-        return write_cisco(given, dialect, head, f"{stem}.acl", existing, arista)
+        return write_cisco(given, dialect, head, f"{stem}.acl", existing, discovery)
 
     return write
 
@@ -198,6 +215,28 @@ def _routeros(given: Filter, stem: str, head: list[str], made: date, existing: E
     return Written({file: text}, changes, tuple(apply), tuple(back))
 
 
+def _vyos(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
+    file = f"{stem}.vyos"
+    text = vyos.text_of(given, head)
+    lead = vyos.hooks(given, text)
+    away = dict.fromkeys(" ".join(line.split()[1:7]) for line in lead)
+    place = f"in a chain of its own, called first by forward; rules 1 to {len(away)} there must be free"
+    changes = _changes(given, read_vyos.parse(text, file), place)
+    apply = ("configure", f"(the commands of {file})", *lead, "commit-confirm 5", "confirm")
+    back = ("configure", *(f"delete {rule}" for rule in away), "commit")
+    return Written({file: text}, changes, apply, back)
+
+
+def _nokia_srl(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
+    file = f"{stem}.srl"
+    text = nokia_srl.text_of(given, head)
+    binds = nokia_srl.hooks(given, text)
+    changes = _changes(given, read_srl.parse(text, file), "alone: the interface carries no filter yet")
+    apply = ("enter candidate", f"(the commands of {file})", *binds, "commit validate", "commit now")
+    back = ("enter candidate", *(line.replace("set", "delete", 1) for line in binds), "commit now")
+    return Written({file: text}, changes, apply, back)
+
+
 def _changes(given: Filter, lists: tuple[AccessList, ...], place: str) -> tuple[Change, ...]:
     found = []
     for each in lists:
@@ -230,16 +269,26 @@ _ALL = (
     ),
     Platform("junos", "Junos", junos.ABILITY, _junos, _one(read_junos.parse)),
     Platform(
+        "cisco-nxos",
+        "Cisco NX-OS",
+        cisco_nxos.ABILITY,
+        _cisco(cisco_nxos.DIALECT, discovery=False),
+        _one(_undiscovered),
+        merges=True,
+    ),
+    Platform(
         "arista-eos",
         "Arista EOS",
         arista_eos.ABILITY,
-        _cisco(arista_eos.DIALECT, arista=True),
-        _one(lambda text, file: read_cisco.parse(text, file, arista=True)),
+        _cisco(arista_eos.DIALECT, discovery=False),
+        _one(_undiscovered),
         merges=True,
     ),
     Platform(
         "routeros", "MikroTik RouterOS", routeros.ABILITY, _routeros, _one(read_routeros.parse), software=True
     ),
+    Platform("nokia-srl", "Nokia SR Linux", nokia_srl.ABILITY, _nokia_srl, _one(read_srl.parse)),
+    Platform("vyos", "VyOS", vyos.ABILITY, _vyos, _one(read_vyos.parse), software=True),
 )
 PLATFORMS: Mapping[str, Platform] = {each.name: each for each in _ALL}
 """By the name that ``--platform`` takes."""

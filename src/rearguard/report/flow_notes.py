@@ -12,7 +12,7 @@ from rearguard.model import bits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rearguard.contacts.view import View
+    from rearguard.contacts.view import SourceInfo, View
     from rearguard.policy import Policy
     from rearguard.sources.reader import Exporter
 
@@ -47,6 +47,7 @@ def flow_notes(view: View, policy: Policy) -> tuple[str, ...]:
         )
     if flows:
         notes.extend(_flags(view))
+    notes.extend(_unread(flows))
     notes.extend(_lost(exporters))
     notes.extend(_sampling(view, policy))
     return tuple(notes)
@@ -62,12 +63,38 @@ def _flags(view: View) -> Iterator[str]:
         )
 
 
+def _unread(flows: Iterable[SourceInfo]) -> Iterator[str]:
+    """Inputs in which nothing was found, and the first record of each that was wrong: silence here is no peace."""
+    told = []
+    for each in flows:
+        why = ", ".join(f"{reason} {count:,}" for reason, count in each.skipped.items() if count)
+        if each.first_bad:
+            told.append(f"{each.uri}: {each.first_bad}")
+        elif not each.records and each.skipped.get("not-an-export"):
+            told.append(f"{each.uri}: no flow exports in it ({why}); read it without --exports")
+        elif not each.records:
+            told.append(f"{each.uri}: no flow record in it{f' ({why})' if why else ''}")
+    yield from told[:MOST]
+    if told[MOST:]:
+        yield f"{_many(len(told) - MOST, 'more input')} with nothing in it, or with records that cannot be read"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _lost(exporters: Iterable[Exporter]) -> Iterator[str]:
     losing = sorted((each for each in exporters if each.lost), key=lambda each: -each.lost)
     for each in losing[:MOST]:
+        told = (
+            f"its sequence numbers jumped {_many(each.lost, 'time')}, so that something"
+            if each.lost_unit == "gaps"
+            else f"by its sequence numbers {_many(each.lost, each.lost_unit.removesuffix('s'))}"
+        )
         yield (
-            f"Exporter {each.name or 'without an address'} (domain {each.domain}): {each.lost:,} {each.lost_unit}"
-            " are missing by its sequence numbers; what they told is missing here too"
+            f"Exporter {each.name or 'without an address'} (domain {each.domain}): {told}"
+            f" {'is' if each.lost == 1 or each.lost_unit == 'gaps' else 'are'} missing; what was told there is"
+            " missing here too"
         )
     if losing[MOST:]:
         yield f"{len(losing) - MOST:,} more exporters have sequence gaps; see sources in findings.json"
@@ -75,8 +102,8 @@ def _lost(exporters: Iterable[Exporter]) -> Iterator[str]:
     if blind:
         count = sum(each.without_template for each in blind)
         yield (
-            f"{count:,} data sets of {len(blind):,} exporters came without their template and could not be read;"
-            " record for longer than the exporters' template timeout"
+            f"{_many(count, 'data set')} of {_many(len(blind), 'exporter')} came without a template and could not"
+            " be read; record for longer than the exporters' template timeout"
         )
 
 

@@ -19,7 +19,7 @@ from rearguard.contacts.observing import places_of
 from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import View
-from rearguard.contacts.warming import sample_pcap, sample_pcapng
+from rearguard.contacts.warming import flow_samples, sample_pcap, sample_pcapng
 from rearguard.detect import run as detect
 from rearguard.filters.border import border
 from rearguard.model.errors import RearguardError, UsageError
@@ -85,8 +85,15 @@ def analyze(
     known_devices = load_inventory(inventory) if inventory is not None else None
     known_lines = load_subscribers(subscribers) if subscribers is not None else None
     options = Options(exports=exports, columns=tuple(policy.columns.items()))
-    uris = expand(paths, options)
+    left_out: list[str] = []
+    uris = expand(paths, options, lambda uri, error: left_out.append(f"{uri} ({error.problem[:120]})"))
     notes = [str(notice) for notice in policy.warnings] if policy.networks else []
+    if left_out:
+        more = f" and {len(left_out) - 3:,} more" if left_out[3:] else ""
+        notes.append(
+            f"Left out of the folders, because it cannot be read: {'; '.join(left_out[:3])}{more}; name a file"
+            " itself to be told what to do"
+        )
     if not exports:
         notes.extend(exports_hint(uris))
     clock("policy")
@@ -187,19 +194,25 @@ def _view(
 
 
 def warm() -> None:
-    """Compile all kernels by analysing a tiny capture of each container format."""
+    """Compile all kernels by analysing a tiny input of each format: captures, then all that hold flows."""
     with tempfile.TemporaryDirectory(prefix="rearguard-") as folder:
-        for name, content in (("warm.pcap", sample_pcap()), ("warm.pcapng", sample_pcapng())):
-            file = Path(folder) / name
-            file.write_bytes(content)
+        runs: tuple[dict[str, bytes], ...] = (
+            {"warm.pcap": sample_pcap()},
+            {"warm.pcapng": sample_pcapng()},
+            flow_samples(),
+        )
+        for files in runs:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
             analyze(
-                [str(file)],
+                [str(Path(folder) / name) for name in files],
                 policy_file=None,
                 networks=["198.51.100.0/24"],
                 controllers=[],
                 drops=[],
                 workers=1,
                 progress=Silent(),
+                exports="warm.exports" in files,
             )
 
 

@@ -74,6 +74,8 @@ class Reports:
     """By device (:func:`device_text`) and interface."""
     rows: int = 0
     unreadable: int = 0
+    first_unreadable: str = ""
+    """File and line of the first row that could not be read."""
     elsewhere: int = 0
     shared: int = 0
     unconcluded: int = 0
@@ -87,7 +89,7 @@ class Reports:
                 "are about services that customers commonly run themselves, or about no management",
             ),
             (self.shared, "are about addresses that several subscribers share (rule A7)"),
-            (self.unreadable, "could not be read"),
+            (self.unreadable, f"could not be read, the first at {self.first_unreadable}"),
         )
         told = [f"{count:,} {words}" for count, words in left_out if count]
         if not told:
@@ -119,7 +121,7 @@ def load_reports(paths: Sequence[str], policy: Policy, catalogue: Catalogue) -> 
                     place=Place(file=path, line=line),
                 )
             if row is None:
-                reports.unreadable += 1
+                _refuse(reports, path, line)
             else:
                 _take(reports, row, path, line, default, policy, catalogue)
     return reports
@@ -134,7 +136,7 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, str] | None]]:
             if any(name not in header for name in _NEEDED):
                 raise InputError(
                     f"no report of Shadowserver: it has no column {' or '.join(map(repr, _NEEDED))}",
-                    remedy="name a CSV file of the kind scan_cwmp, scan_telnet, cisco_smart_install ...",
+                    remedy="name a CSV file, unpacked, of the kind scan_cwmp, scan_telnet, cisco_smart_install ...",
                     place=Place(file=path, line=1),
                 )
             while True:
@@ -162,6 +164,11 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, str] | None]]:
         ) from None
 
 
+def _refuse(reports: Reports, path: str, line: int) -> None:
+    reports.unreadable += 1
+    reports.first_unreadable = reports.first_unreadable or f"{path}:{line}"
+
+
 def _take(
     reports: Reports,
     row: dict[str, str],
@@ -174,7 +181,7 @@ def _take(
     """Add one row, or count why not."""
     read = _read(row)
     if read is None:
-        reports.unreadable += 1
+        _refuse(reports, path, line)
         return
     address, port, time = read
     network = policy.network_of(address)

@@ -8,7 +8,7 @@ __all__ = ["policy_text"]
 
 
 def policy_text(day: Day, rate: int, *, told: bool) -> str:
-    """``rearguard.yaml``; the rate is in it when it is not 1 and the records do not tell it (``told``)."""
+    """``rearguard.yaml``; the rate is in it unless the records tell it (``told``)."""
     four, six = day.stage.ground.prefixes
     lines = [
         "# Written by `rearguard simulate`: who is who on the simulated day.",
@@ -34,6 +34,6 @@ def policy_text(day: Day, rate: int, *, told: bool) -> str:
             f"    prefixes: [{address}/32]",
             "    note: simulated research scanner",
         ]
-    if rate > 1 and not told:
+    if not told:
         lines += ["sampling:", f"  default: {rate}"]
     return "\n".join(lines) + "\n"

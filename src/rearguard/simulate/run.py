@@ -98,7 +98,8 @@ def simulate(
         "packets_exported": int(ports[:, :, PORT_COLUMNS.index("flow_packets")].sum()),
         "sessions_over_v6_left_out": left,
     }
-    told = form != "pcap"
+    # Version 5 has no way to say that nothing was sampled: its field is 0 then, as where nobody filled it in.
+    told = form != ("pcap" if rate > 1 else "netflow5")
     return Made(running.records, truth(day, ports, made), policy_text(day, rate, told=told))
 
 

@@ -81,6 +81,8 @@ class Tally:
     last: int | None = None
     damaged: str | None = None
     """Why reading ended before the end, or what else could not be read, in one sentence."""
+    first_bad: str = ""
+    """The first line or record of a table that could not be read, and which of its fields; "" for none."""
 
     @classmethod
     def of_packets(cls) -> Tally:

@@ -44,14 +44,23 @@ def is_json(head: bytes) -> bool:
     return start.startswith(b"{") or (start.startswith(b"[") and start[1:].lstrip().startswith(b"{"))
 
 
+def _is_json_lines(head: bytes) -> bool:
+    return is_json(head) and head.removeprefix(_MARK).lstrip().startswith(b"{")
+
+
 def is_zeek_json(head: bytes) -> bool:
     """Zeek's conn.log as JSON lines."""
-    return is_json(head) and b'"id.orig_h"' in head and (b'"conn_state"' in head or b'"_path"' in head)
+    return _is_json_lines(head) and b'"id.orig_h"' in head and (b'"conn_state"' in head or b'"_path"' in head)
 
 
 def is_eve(head: bytes) -> bool:
     """Suricata's eve.json; pmacct has an event_type, too."""
-    return is_json(head) and b'"event_type"' in head and b'"timestamp"' in head and b'"ip_src"' not in head
+    return (
+        _is_json_lines(head)
+        and b'"event_type"' in head
+        and b'"timestamp"' in head
+        and b'"ip_src"' not in head
+    )
 
 
 def is_parquet(head: bytes) -> bool:

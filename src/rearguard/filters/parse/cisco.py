@@ -1,10 +1,10 @@
-"""Lists of Cisco IOS, IOS XR and Arista EOS, ours and operators' own, as they act on packets.
+"""Lists of Cisco IOS, IOS XR, NX-OS and Arista EOS, ours and operators' own, as they act on packets.
 
 What an entry does to fragments (Cisco IOS IP Configuration Guide, "IP Extended Access Lists with Fragment
 Control"): without ports, flags or ICMP types it takes all packets; with them, whole packets and first fragments
 that show them, and if it permits also the later fragments of its addresses and protocol. ``fragments`` takes
-later fragments only. A list ends in a deny for everything; lists of IPv6 on Cisco's routers before that let
-neighbour solicitations and advertisements through.
+later fragments only. Entries stand in the order of their numbers. A list ends in a deny for everything; lists of
+IPv6 on IOS and IOS XR before that let neighbour solicitations and advertisements through.
 """
 
 from __future__ import annotations
@@ -31,28 +31,39 @@ from rearguard.model.bits import ACK, FIN, ICMP, ICMPV6, PSH, RST, SYN, TCP, UDP
 
 __all__ = ["LEAVES", "parse"]
 
-STEP, MOST_NUMBER = 10, 0xFFFF_FFFF
+MOST_NUMBER = 0xFFFF_FFFF
+Order = tuple[int, int]
 _LATER = frozenset({Piece.OFFSET_ONE, Piece.LATER})
 _ALL_OF_IP = {4: frozenset({"ip", "ipv4"}), 6: frozenset({"ip", "ipv6"})}
 _HEADINGS = {"ip access-list extended": 4, "ip access-list": 4, "ipv4 access-list": 4, "ipv6 access-list": 6}
 _FLAGS = {"fin": FIN, "syn": SYN, "rst": RST, "psh": PSH, "ack": ACK, "urg": URG}
 _ESTABLISHED = ALL_FLAGS & ~flags_with(ACK | RST, 0)
 _NO_MEANING = frozenset({"log", "log-input", "logging"})
-LEAVES = re.compile(r"-leaving-v[46](-RG)*(-[0-9a-f]{8})?$")
+LEAVES = re.compile(r"-leaving-v[46](-RG)?(-[0-9a-f]{8})?$")
 """How the names of our lists for what leaves end; every other list judges what enters."""
 _SAYS_NOTHING = frozenset({"exit", "end", "statistics per-entry", "counters per-entry", "root"})
 
 
-def parse(text: str, file: str, *, arista: bool = False) -> tuple[AccessList, ...]:
-    """All lists of a text. ``InputError`` names the first line that is not understood."""
-    found: dict[tuple[int, str], dict[int, Line]] = {}
+def parse(text: str, file: str, *, discovery: bool = True) -> tuple[AccessList, ...]:
+    """All lists of a text; ``discovery``: those of IPv6 let neighbour discovery through at their end.
+
+    ``InputError`` names the first line that is not understood.
+    """
+    found: dict[tuple[int, str], dict[Order, Line]] = {}
     here: tuple[int, str] | None = None
+    unnumbered: set[tuple[int, str]] = set()
+    removed: dict[tuple[int, str], tuple[int, str]] = {}
     for number, raw in lines_of(text, file):
         line = raw.strip()
         if not line or line.startswith("!") or line in _SAYS_NOTHING:
             continue
         try:
-            heading = _heading(line)
+            heading = _heading(line.removeprefix("no "))
+            if heading is not None and line.startswith("no "):
+                if heading in found:
+                    raise FaultError(f"the list {heading[1]} is taken out again")
+                removed[heading] = number, raw
+                continue
             if heading is not None:
                 here = heading
                 if here in found:
@@ -65,28 +76,35 @@ def parse(text: str, file: str, *, arista: bool = False) -> tuple[AccessList, ..
                 found.setdefault(here, {})
             if here is None:
                 raise FaultError("this is no access list")
-            place = _place_in(words, found[here])
+            order = _order(words, number)
             entry = _entry(words, here[0], number, line)
-            if entry is not None:
-                if place in found[here]:
-                    raise FaultError(f"the list has an entry {place} already")
-                found[here][place] = entry
+            if entry is None:
+                continue
+            if order in found[here]:
+                raise FaultError(f"the list has an entry {order[1]} already")
+            if order[0]:
+                unnumbered.add(here)
+            elif here in unnumbered:
+                raise FaultError("an entry with a number stands behind one without")
+            found[here][order] = entry
         except FaultError as fault:
             failed(file, number, raw, fault)
+    for gone in removed.keys() - found.keys():
+        failed(file, *removed[gone], "an interface without its list lets everything through")
     return tuple(
-        _list(name, family, [line for _, line in sorted(lines.items())], arista)
+        _list(name, family, [line for _, line in sorted(lines.items())], discovery)
         for (family, name), lines in found.items()
     )
 
 
-def _place_in(words: Words, known: dict[int, Line]) -> int:
-    """The number of an entry, by which the router orders them; without one it goes to the end."""
+def _order(words: Words, line: int) -> Order:
+    """Where the router puts an entry: by its number, wherever it stands; without one, at the end."""
     if not words.skip("sequence", "seq") and not words.peek().isdecimal():
-        return max(known, default=0) + STEP
+        return 1, line
     number = number_of(words.take("a number"), MOST_NUMBER)
     if number is None:
         raise FaultError("this is no number of an entry")
-    return number
+    return 0, number
 
 
 def _heading(line: str) -> tuple[int, str] | None:
@@ -100,14 +118,12 @@ def _heading(line: str) -> tuple[int, str] | None:
     return None
 
 
-def _list(name: str, family: int, lines: list[Line], arista: bool) -> AccessList:
+def _list(name: str, family: int, lines: list[Line], discovery: bool) -> AccessList:
     attachment = Attachment.LEAVING if LEAVES.search(name) else Attachment.ENTERING
     ends = list(lines)
-    if family == 6 and not arista:
-        discovery = Match(
-            protocols=frozenset({ICMPV6}), pieces=READABLE, dports=((135 << 8, (137 << 8) - 1),)
-        )
-        ends.append(Line((discovery,), Verdict.PASS, 0, "neighbour discovery, which every list lets through"))
+    if family == 6 and discovery:
+        solicits = Match(protocols=frozenset({ICMPV6}), pieces=READABLE, dports=((135 << 8, (137 << 8) - 1),))
+        ends.append(Line((solicits,), Verdict.PASS, 0, "neighbour discovery, which every list lets through"))
     return AccessList(name, attachment, family, tuple(ends), Verdict.DROP)
 
 

@@ -16,7 +16,7 @@ from rearguard.filters.model import Attachment, Verdict
 from rearguard.filters.parse.cisco import LEAVES
 from rearguard.filters.parse.junos_term import Conditions
 from rearguard.filters.parse.junos_tree import Node, tokens, tree
-from rearguard.filters.parse.words import FaultError, failed
+from rearguard.filters.parse.words import FaultError, failed, lines_of
 
 __all__ = ["parse"]
 
@@ -25,11 +25,11 @@ _COUNTS_ONLY = frozenset({"count", "log", "syslog"})
 
 def parse(text: str, file: str) -> tuple[AccessList, ...]:
     """All filters of a configuration. ``InputError`` names the first line that is not understood."""
-    lines = text.splitlines()
+    lines = [line for _, line in lines_of(text, file)]
     at = [1]
     try:
         nodes = tree(list(tokens(text, at)), at)
-        lists = dict(_prefix_lists(nodes, at))
+        lists = _prefix_lists(nodes, at)
         return tuple(_filter(each, family, lists, lines, at) for each, family in _filters(nodes, at))
     except FaultError as fault:
         failed(file, at[0], lines[at[0] - 1] if at[0] <= len(lines) else "", fault)
@@ -46,12 +46,18 @@ def _inside(nodes: list[Node], at: list[int], *path: str) -> Iterator[Node]:
                 yield from _inside(node.inside, at, *path[1:])
 
 
-def _prefix_lists(nodes: list[Node], at: list[int]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _prefix_lists(nodes: list[Node], at: list[int]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
     for node in _inside(nodes, at, "policy-options"):
         at[0] = node.words[0].line
         if node.name != "prefix-list" or len(node.values) != 1:
             raise FaultError("only prefix lists are understood here")
-        yield node.values[0], tuple(each.name for each in node.inside)
+        if node.values[0] in found:
+            raise FaultError(f"the prefix list {node.values[0]} stands here twice")
+        if any(each.values for each in node.inside):
+            raise FaultError("only prefixes are understood in a prefix list")
+        found[node.values[0]] = tuple(each.name for each in node.inside)
+    return found
 
 
 def _filters(nodes: list[Node], at: list[int]) -> Iterator[tuple[Node, int]]:
@@ -64,28 +70,29 @@ def _filters(nodes: list[Node], at: list[int]) -> Iterator[tuple[Node, int]]:
         for part in node.inside:
             at[0] = part.words[0].line
             found = {"inet": 4, "inet6": 6}.get(" ".join(part.values)) if part.name == "family" else None
-            if part.name == "filter":
-                yield part, 4
-                continue
-            if found is None:
+            if part.name != "filter" and found is None:
                 raise FaultError("only filters of family inet and inet6 are understood")
-            for each in part.inside:
+            for each in [part] if found is None else part.inside:
                 at[0] = each.words[0].line
                 if each.name != "filter" or len(each.values) != 1:
                     raise FaultError("a filter is expected")
-                yield each, found
+                yield each, found or 4
 
 
 def _filter(
     node: Node, family: int, lists: dict[str, tuple[str, ...]], text: list[str], at: list[int]
 ) -> AccessList:
     lines = []
+    names: set[str] = set()
     for term in node.inside:
         at[0] = term.words[0].line
         if term.name == "interface-specific":
             continue
         if term.name != "term" or len(term.values) != 1:
             raise FaultError("a term is expected")
+        if term.values[0] in names:
+            raise FaultError(f"the term {term.values[0]} stands here twice: the router makes one of them")
+        names.add(term.values[0])
         number = at[0]
         conditions: list[Node] = []
         verdict: Verdict | None = Verdict.PASS

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rearguard.filters.lines import ALL_FLAGS, READABLE, Match, flags_with
 from rearguard.filters.model import Piece
 from rearguard.filters.parse.junos_tree import Node
-from rearguard.filters.parse.words import ICMP_TYPES, PROTOCOLS, FaultError, port_of, prefix_of
+from rearguard.filters.parse.words import ICMP_TYPES, FaultError, number_of, port_of, prefix_of, protocol_of
 from rearguard.filters.spans import Spans, merged
 from rearguard.model.bits import ACK, FIN, ICMP, ICMPV6, PSH, RST, SYN, TCP, UDP, URG
 
@@ -73,6 +73,8 @@ class Conditions:
                 raise FaultError(f"there is no prefix list {unknown[0]!r}")
             texts = [text for each in values for text in self.lists[each]]
         spans = [span for text in texts for span in prefix_of(text, self.family)]
+        if not spans:
+            raise FaultError(f"{name} is empty")
         before = (self.match.sources if which == "sources" else self.match.destinations) if more else ()
         together = merged([*(before or ()), *spans])
         if which == "sources":
@@ -81,21 +83,18 @@ class Conditions:
             self.match = replace(self.match, destinations=together)
 
     def _protocols(self, values: list[str]) -> None:
-        numbers = set()
-        for value in values:
-            if value.isdigit() and int(value) < 256:
-                numbers.add(int(value))
-            elif value in PROTOCOLS:
-                numbers.add(PROTOCOLS[value])
-            else:
-                raise FaultError(f"{value!r} is no protocol")
+        numbers = {protocol_of(value) for value in values}
+        if not numbers:
+            raise FaultError("no protocol is named")
         self.match = replace(self.match, protocols=frozenset(numbers))
 
     def _icmp(self, values: list[str]) -> None:
         for value in values:
-            kind = int(value) if value.isdigit() else ICMP_TYPES[self.family].get(value, (-1, None))[0]
-            if not 0 <= kind < 256:
-                raise FaultError(f"{value!r} is no ICMP type")
+            kind = number_of(value, 255)
+            if kind is None:
+                kind, code = ICMP_TYPES[self.family].get(value, (None, None))
+                if kind is None or code is not None:
+                    raise FaultError(f"{value!r} is no ICMP type")
             self.icmp.append((kind << 8, kind << 8 | 0xFF))
 
     def _flags(self, flags: int) -> None:
@@ -105,10 +104,10 @@ class Conditions:
         pieces: set[Piece] = set()
         for value in values:
             first, _, last = value.partition("-")
-            if not first.isdigit() or (last and not last.isdigit()):
+            low, high = number_of(first, 8191), number_of(last or first, 8191)
+            if low is None or high is None:
                 raise FaultError(f"{value!r} is no fragment offset")
-            low, high = int(first), int(last or first)
-            if (low <= 2 and high < 8191 and high >= 2) or low > 2 or high > 8191:
+            if (low <= 2 and high < 8191 and high >= 2) or low > 2:
                 raise FaultError("offsets are understood as 0, 1, and all from 2 up")
             pieces |= {Piece.READABLE, Piece.UNREADABLE} if low == 0 else set()
             pieces |= {Piece.OFFSET_ONE} if low <= 1 <= high else set()

@@ -50,6 +50,8 @@ def tokens(text: str, at: list[int]) -> Iterator[Token]:
         if match is None:
             raise FaultError("an unfinished string")
         word = match[0]
+        if word.startswith("/*") and not word.endswith("*/"):
+            raise FaultError("an unfinished comment")
         if not word.isspace() and not word.startswith(("/*", "#")):
             yield Token(word, at[0])
         at[0] += word.count("\n")

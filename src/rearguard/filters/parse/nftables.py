@@ -26,7 +26,7 @@ _DECLARED = re.compile(
 )
 _ELEMENTS = re.compile(rf"add element {_TABLE} (\S+) \{{")
 _RULE = re.compile(rf"add rule {_TABLE} (\S+) (.*)")
-_FLUSH = re.compile(rf"flush (chain|set) {_TABLE} \S+")
+_FLUSH = re.compile(rf"flush (chain|set) {_TABLE} (\S+)")
 _OUTSIDE = re.compile(r'define outside = \{ "[A-Za-z0-9_.:@+-]+"(, "[A-Za-z0-9_.:@+-]+")* \}')
 _COMMENT = re.compile(r' comment "[^"]*"$')
 _LATER = frozenset({Piece.OFFSET_ONE, Piece.LATER})
@@ -52,6 +52,9 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
                         sets[filling] += prefix_of(word, 6 if ":" in word else 4)
                 continue
             if not line or line.startswith("#") or _skipped(line):
+                emptied = _FLUSH.fullmatch(line)
+                if emptied and (emptied[2] in chains or emptied[2] in sets):
+                    raise FaultError(f"what was put into {emptied[2]} is taken out again")
                 continue
             if match := _ELEMENTS.fullmatch(line):
                 filling = match[1]
@@ -66,6 +69,8 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
                 chains[rule[1]].append(_rule(words, sets, number, line))
         except FaultError as fault:
             failed(file, number, raw, fault)
+    if filling:
+        failed(file, text.count("\n") + 1, "", f"the set {filling} has no closing brace")
     found = []
     for attachment, family, way in ways:
         name = f"{attachment}_v{family}"

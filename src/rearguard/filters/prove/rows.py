@@ -18,7 +18,9 @@ __all__ = [
     "Rows",
     "Work",
     "alike",
+    "first_after",
     "keyed",
+    "meeting",
     "put",
     "seen",
     "sort",
@@ -74,9 +76,11 @@ class Memo(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for one sweep; ``active``, ``inner``, ``third`` and ``key`` hold as many rows as there are."""
+    """Room for one sweep; those from ``active`` to ``key`` hold as many rows as there are."""
 
     active: I32
+    changed: I32
+    chosen: I32
     inner: I32
     third: I32
     key: I32
@@ -112,6 +116,48 @@ def take(rows: I32, count: int, row: int) -> int:
     for at in range(low, count - 1):
         rows[at] = rows[at + 1]
     return count - 1
+
+
+@kernel
+def first_after(rows: Rows, spans: int, low: int) -> int:
+    """Index of the first range of a set that ends behind ``low``."""
+    begin, end = int(rows.begins[spans]), int(rows.begins[spans + 1])
+    while begin < end:
+        middle = (begin + end) >> 1
+        if rows.afters[middle] <= low:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@kernel
+def meeting(rows: Rows, active: I32, count: int, region: int, out: I32) -> int:
+    """The active rows that share packets with a region: a row without its first axis."""
+    spans = rows.spans[region]
+    if rows.begins[spans] == rows.begins[spans + 1]:
+        return 0
+    low, after = rows.firsts[rows.begins[spans]], rows.afters[rows.begins[spans + 1] - 1]
+    found = 0
+    for at in range(count):
+        row = active[at]
+        if (
+            rows.dport[row, 0] > rows.dport[region, 1]
+            or rows.dport[row, 1] < rows.dport[region, 0]
+            or rows.sport[row, 0] > rows.sport[region, 1]
+            or rows.sport[row, 1] < rows.sport[region, 0]
+        ):
+            continue
+        shares = False
+        for word in range(rows.masks.shape[1]):
+            shares = shares or rows.masks[row, word] & rows.masks[region, word] != 0
+        if not shares:
+            continue
+        first = first_after(rows, rows.spans[row], low)
+        if first < rows.begins[rows.spans[row] + 1] and rows.firsts[first] < after:
+            out[found] = row
+            found += 1
+    return found
 
 
 @kernel
@@ -193,16 +239,20 @@ def alike(rows: Rows, key: I32, length: int) -> bool:
 
 
 @kernel
-def steps(rows: I32, count: int, ports: I32, out: I32) -> int:
-    """The bounds between which these rows do not change along a port axis, ascending, the last one 65536."""
-    found = 0
+def steps(rows: I32, count: int, ports: I32, region: int, out: I32) -> int:
+    """The bounds between which these rows do not change along a port axis, from the region's first to its last."""
+    low, after = ports[region, 0], ports[region, 1] + 1
+    out[0] = low
+    out[1] = after
+    found = 2
     for at in range(count):
-        out[found] = ports[rows[at], 0]
-        out[found + 1] = ports[rows[at], 1] + 1
-        found += 2
-    out[found] = 0
-    out[found + 1] = 65536
-    found += 2
+        first, last = ports[rows[at], 0], ports[rows[at], 1]
+        if low < first < after:
+            out[found] = first
+            found += 1
+        if low <= last < after - 1:
+            out[found] = last + 1
+            found += 1
     sort(out, found)
     kept = 1
     for at in range(1, found):

@@ -12,8 +12,9 @@ import numpy as np
 from rearguard.filters.lines import AccessList, Match
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Piece, Verdict
 from rearguard.filters.prove.atoms import Atom, Atoms, kind_of
-from rearguard.filters.prove.rows import I64, U64, Memo, Rows, Work
+from rearguard.filters.prove.rows import I64, Memo, Rows, Work
 from rearguard.filters.spans import BITS, PORTS, Spans
+from rearguard.model.errors import InputError
 
 __all__ = ["Table", "memo", "memory_for", "table", "work"]
 
@@ -21,6 +22,8 @@ SLOTS = 1 << 18
 KEPT = 1 << 22
 MOST_EVENTS = 1 << 24
 """Bounds on the second axis of the rows of one strip; beyond that the lists are refused."""
+MOST_ROWS = 1 << 21
+"""Lines with one range of each port; beyond that the lists are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,6 @@ class Table:
 
     rows: Rows
     events: I64
-    whole: U64
     atoms: tuple[Atom, ...]
     first: tuple[int, ...]
     """The address at each rank of the first axis; the last one lies behind all addresses."""
@@ -71,6 +73,12 @@ def table(lists: Sequence[AccessList], sides: Sequence[int], *, apart: bool = Fa
     by_destination = sum(match.destinations is None for match in matches) <= sum(
         match.sources is None for match in matches
     )
+    rows_needed = sum(len(each.dports or PORTS) * len(each.sports or PORTS) for each in matches)
+    if rows_needed > MOST_ROWS:
+        raise InputError(
+            f"the filter is too entangled to be proven: {rows_needed:,} pairs of source and destination ports",
+            remedy="ask for fewer ranges of ports in one line",
+        )
     names = ("destinations", "sources") if by_destination else ("sources", "destinations")
     on_first, on_second = (attrgetter(name) for name in names)
     first = _Ranks(map(on_first, matches), family)
@@ -122,12 +130,10 @@ def table(lists: Sequence[AccessList], sides: Sequence[int], *, apart: bool = Fa
     )
     marks = np.array(events, dtype=np.int64).reshape(-1, 3)
     marks = marks[np.lexsort((marks[:, 1], marks[:, 0]))]
-    whole = (1 << len(atoms.atoms)) - 1
     total = int((begins[1:] - begins[:-1])[columns[:, 2]].sum())
     return Table(
         made,
         marks,
-        np.array([whole >> 64 * word & 0xFFFF_FFFF_FFFF_FFFF for word in range(words)], dtype=np.uint64),
         atoms.atoms,
         first.bounds,
         second.bounds,
@@ -169,7 +175,7 @@ def memo(slots: int) -> Memo:
 def work(given: Table) -> Work:
     """Room for a sweep over a table."""
     rows = len(given.rows.strip) + 1
-    words = len(given.whole)
+    words = given.rows.masks.shape[1]
 
     def room(size: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         return np.empty(size, dtype=np.int32)
@@ -178,7 +184,9 @@ def work(given: Table) -> Work:
         room(rows),
         room(rows),
         room(rows),
-        room(rows + len(given.rows.sides)),
+        room(rows),
+        room(rows),
+        room(rows + len(given.rows.sides) + 1),
         np.empty(min(2 * given.spans + 2, MOST_EVENTS), dtype=np.int64),
         room(2 * rows + 2),
         room(2 * rows + 2),

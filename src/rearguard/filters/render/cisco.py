@@ -1,4 +1,4 @@
-"""What Cisco IOS, IOS XR and Arista EOS have in common: numbered lists of ``permit`` and ``deny``.
+"""What Cisco IOS, IOS XR, NX-OS and Arista EOS have in common: numbered lists of ``permit`` and ``deny``.
 
 Theory. Such a list ends with an invisible "deny all", so a section that stands alone ends in a permit for
 everything, neighbour discovery with it. An entry that asks for ports never matches later fragments if it
@@ -115,7 +115,10 @@ def text_of(given: Filter, made: Sequence[tuple[Section, str]], dialect: Dialect
     for section, base in made:
         body = [*_body(section, dialect)]
         name = f"{base}-{digest_of(body)}" if dialect.digest else base
-        lines += ["!", f"{dialect.headings[section.family]} {name}"]
+        heading = f"{dialect.headings[section.family]} {name}"
+        # What an older version had under the same name would stay beside the new entries.
+        lines += ["!"] if dialect.digest else ["!", f"no {heading}"]
+        lines.append(heading)
         lines += [f" {line}" for line in (*dialect.preamble, *body)]
         binds += [f"!  {line}" for line in dialect.bind(name, section.family, section.attachment)]
     lines += ["!", "! To put it in force, on every interface that faces the outside"]

@@ -21,6 +21,7 @@ from rearguard.filters.render.written import Change, Written
 __all__ = ["Existing", "write"]
 
 _NUMBER = re.compile(r"^(?:access-list \S+ )?(?:(?:sequence |seq )?\d+ )?")
+_MERGED = re.compile(r"-RG-[0-9a-f]{8}$")
 _END = "rearguard: everything else"
 _LINES = re.compile(r"^ +(?:sequence )?\d+ (?!remark)")
 
@@ -40,7 +41,12 @@ class Existing:
 
 
 def write(
-    given: Filter, dialect: Dialect, head: Sequence[str], file: str, existing: Existing | None, arista: bool
+    given: Filter,
+    dialect: Dialect,
+    head: Sequence[str],
+    file: str,
+    existing: Existing | None,
+    discovery: bool,
 ) -> Written:
     """The lists of an adapted filter, merged with those in force where there are any."""
     wanted = {(each.attachment, each.family): each for each in lists_of(given)}
@@ -56,20 +62,20 @@ def write(
                 section, items=(*section.items, (_END, f"permit {dialect.any_ip[section.family]} any any"))
             )
             name = f"REARGUARD-{given.edge}{leaving}-v{section.family}"
-            whole = _lean(whole, dialect, name, arista, ())
+            whole = _lean(whole, dialect, name, discovery, ())
             place = "alone: the interface carries no list for this family yet"
             drafts.append((None, place, before, len(whole.items) - 1, ()))
         else:
             assert existing is not None
             whole, at, count = _merged(
-                section, wanted[section.attachment, section.family], old, existing, dialect, arista
+                section, wanted[section.attachment, section.family], old, existing, dialect, discovery
             )
-            name = f"{old.name}-RG" if dialect.digest else old.name
+            name = f"{_MERGED.sub('', old.name)}-RG" if dialect.digest else old.name
             place = _place_words(old, at)
             drafts.append((old.name, place, before, count, _difference(old, whole)))
         made.append((whole, name))
     text = text_of(given, made, dialect, head)
-    lists = parse(text, file, arista=arista)
+    lists = parse(text, file, discovery=discovery)
     changes = tuple(
         Change(found.name, place, before, after, hardware_cost(found), difference)
         for found, (_, place, before, after, difference) in zip(lists, drafts, strict=True)
@@ -88,10 +94,10 @@ def write(
     return Written({file: text}, changes, tuple(apply), tuple(back))
 
 
-def _lean(section: Section, dialect: Dialect, name: str, arista: bool, kept: tuple[int, ...]) -> Section:
+def _lean(section: Section, dialect: Dialect, name: str, discovery: bool, kept: tuple[int, ...]) -> Section:
     """Without the entries that change nothing; those at the positions ``kept`` are not ours to remove."""
     while True:
-        read = _read(section, dialect, name, arista)
+        read = _read(section, dialect, name, discovery)
         spare = [
             at
             for at in unneeded(read)
@@ -106,7 +112,7 @@ def _lean(section: Section, dialect: Dialect, name: str, arista: bool, kept: tup
         for gone in (spare, spare[-1:]):
             items = tuple(item for at, item in enumerate(section.items) if at not in gone)
             lean = replace(section, items=items)
-            if len(gone) == 1 or _same(read, _read(lean, dialect, name, arista)):
+            if len(gone) == 1 or _same(read, _read(lean, dialect, name, discovery)):
                 kept = tuple(at - sum(1 for each in gone if each < at) for at in kept)
                 section = lean
                 break
@@ -116,29 +122,34 @@ def _same(one: AccessList, other: AccessList) -> bool:
     return compare(one, other).equal
 
 
-def _read(section: Section, dialect: Dialect, name: str, arista: bool) -> AccessList:
+def _read(section: Section, dialect: Dialect, name: str, discovery: bool) -> AccessList:
     head = f"{dialect.headings[section.family]} {name}"
     text = "\n".join([head, *(entry for _, entry in section.items)])
-    return parse(text, "section", arista=arista)[0]
+    return parse(text, "section", discovery=discovery)[0]
 
 
 def _merged(
-    section: Section, wanted: AccessList, old: AccessList, existing: Existing, dialect: Dialect, arista: bool
+    section: Section,
+    wanted: AccessList,
+    old: AccessList,
+    existing: Existing,
+    dialect: Dialect,
+    discovery: bool,
 ) -> tuple[Section, int, int]:
     """The old list with the section in its place, where that is, and how many entries the section has."""
     name = old.name
-    ours = _read(section, dialect, name, arista).lines[: len(section.items)]
+    ours = _read(section, dialect, name, discovery).lines[: len(section.items)]
     at = place_of(wanted, ours, old)
     theirs = _items(old, existing.text)
     items = (*theirs[:at], *section.items, *theirs[at:])
     foreign = (*range(at), *range(at + len(section.items), len(items)))
-    lean = _lean(replace(section, items=items), dialect, name, arista, foreign)
+    lean = _lean(replace(section, items=items), dialect, name, discovery, foreign)
     return lean, at, len(lean.items) - len(theirs)
 
 
 def _items(old: AccessList, text: str) -> tuple[tuple[str, str], ...]:
     """The entries of the list in force with the remarks above them, as they are written."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     found = []
     for line in old.lines:
         if not line.number:

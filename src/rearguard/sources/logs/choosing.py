@@ -77,9 +77,11 @@ def choose(
         mapping = known or preset_of(columns)
         if mapping is None:
             raise _unknown(columns, uri)
+        _check_time(mapping, columns, uri)
         return mapping, ""
     name, rule = found
     mapping = _of_rule(name, rule, columns, uri, known)
+    _check_time(mapping, columns, uri)
     return _with(mapping, rule), name
 
 
@@ -118,6 +120,18 @@ def _check(mapping: ColumnMap, name: str, key: str, columns: Sequence[str], uri:
                 remedy=f"its columns are: {_listed(columns)}",
                 place=Place(file=uri, line=1, key=f"columns.{name}.{key}{inner}"),
             )
+
+
+def _check_time(mapping: ColumnMap, columns: Sequence[str], uri: str) -> None:
+    """Without a time no record can be used, so it is said before the first one."""
+    names = mapping.fields.get("start", ())
+    if names and not any(each in columns for each in names):
+        raise InputError(
+            f"a table of {mapping.name} without a time: it has no column {' or '.join(map(repr, names))}",
+            remedy="let the tool write the time of each flow (pmacct: timestamp_start and timestamp_end among the"
+            " primitives of aggregate), or name its column under columns in the policy",
+            place=Place(file=uri),
+        )
 
 
 def _with(mapping: ColumnMap, rule: ColumnRule) -> ColumnMap:

@@ -65,6 +65,8 @@ def whole(column: Any) -> pa.Array:
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
+        array = pc.cast(array, pa.string() if pa.types.is_string_view(array.type) else pa.binary())
     return pc.cast(array, pa.string()) if pa.types.is_decimal(array.type) else array
 
 

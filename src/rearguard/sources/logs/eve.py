@@ -181,7 +181,7 @@ class _Events:
             return None, told, other
         rows = pa.array(np.flatnonzero(keep))
         columns = {name: column.take(rows) for name, column in table.columns.items()}
-        return Table(columns, table.lines[keep], table.bad), told, other
+        return Table(columns, table.lines[keep], table.bad, first_bad=table.first_bad), told, other
 
     def _by_alerts(self, table: Table, kind: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """The first alert of each flow, until there is a flow event: from there on flow events."""

@@ -103,11 +103,13 @@ def build(
     there = read.side("", tcp, 1)
     back = read.side("_back", tcp, 0)
     initiator, _ = read.word("initiator", mapping.opened)
-    sampling, _ = read.whole("sampling", 0xFFFF_FFFF, np.ones(n, np.bool_))
+    told, _ = read.whole("sampling", 0xFFFF_FFFF, np.ones(n, np.bool_))
     repeated = read.repeats_header()
     no_flow = repeated | (proto_state != GOOD)
     no_addresses = ((src == ABSENT) | (dst == ABSENT)) & ~no_flow
-    bad = ((src == BAD) | (dst == BAD) | read.bad) & ~no_flow & ~no_addresses
+    read.blame("src", src == BAD)
+    read.blame("dst", dst == BAD)
+    bad = read.bad & ~no_flow & ~no_addresses
     keep = ~(no_flow | no_addresses | bad)
     zeros = np.zeros(n, np.uint32)
     records = Records(
@@ -125,7 +127,7 @@ def build(
         back=back,
         initiator=np.where(initiator <= 2, initiator, UNSAID).astype(np.uint8),
         ports=(sport_state == GOOD) & (dport_state == GOOD),
-        sampling=np.where(sampling > 0, sampling, mapping.sampling).astype(np.uint32),
+        sampling=np.where(told > 0, told, mapping.sampling).astype(np.uint32),
         observer=zeros,
     )
     if mapping.refine is not None:
@@ -134,7 +136,10 @@ def build(
         records = records.only(keep)
     for reason, mask in (("not-a-flow", no_flow), ("no-addresses", no_addresses), ("bad-line", bad)):
         records.skip(reason, int(mask.sum()))
-    records.observer = read.places(places, keep, records.sampling)
+    if bad.any():
+        records.first_bad = read.told(int(np.argmax(bad)), record)
+    rate_from = "record" if (told[keep] > 0).any() else mapping.rate_from
+    records.observer = read.places(places, keep, records.sampling, rate_from)
     return records
 
 
@@ -146,6 +151,19 @@ class _Reading:
         self.columns = columns
         self.n = n
         self.bad = np.zeros(n, np.bool_)
+        self._blamed: list[tuple[str, Values]] = []
+
+    def blame(self, name: str, wrong: Values) -> None:
+        """Note the records whose field ``name`` cannot be read."""
+        if wrong.any():
+            self.bad |= wrong
+            self._blamed.append((name, wrong))
+
+    def told(self, row: int, record: Values) -> str:
+        """What is wrong with a bad record, in words."""
+        name = next(name for name, wrong in self._blamed if wrong[row])
+        columns = [each for each in self.mapping.fields.get(name, ()) if each in self.columns]
+        return f"record {int(record[row]):,}: {name} (column {', '.join(columns) or 'absent'}) cannot be read"
 
     def there(self, name: str) -> list[Any]:
         """The columns of a field that this block has."""
@@ -163,7 +181,7 @@ class _Reading:
         """Whole numbers up to ``limit``; what is wrong counts only ``where`` the field means something."""
         values, state = self.first([integers(column) for column in self.there(name)], np.uint64)
         state[(state == GOOD) & (values > np.uint64(limit))] = BAD
-        self.bad |= where & (state == BAD)
+        self.blame(name, where & (state == BAD))
         good = where & (state == GOOD)
         return np.where(good, values, np.uint64(0)), np.where(good, GOOD, ABSENT)
 
@@ -187,10 +205,11 @@ class _Reading:
         starts = self.there("start")
         ts, state = self.first([times(column, unit) for column in starts], np.int64)
         if self.mapping.fields.get("start"):
-            self.bad |= state != GOOD
+            self.blame("start", state != GOOD)
         end, end_state = self.first([times(column, unit) for column in self.there("end")], np.int64)
         length, length_state = self.first([times(column, "s") for column in self.there("duration")], np.int64)
-        self.bad |= (end_state == BAD) | (length_state == BAD)
+        self.blame("end", end_state == BAD)
+        self.blame("duration", length_state == BAD)
         reach = np.where((length >= 0) & (length < 2**62 - np.minimum(ts, 2**61)), length, 0)
         return ts, np.where(end_state == GOOD, end, ts + reach)
 
@@ -222,14 +241,13 @@ class _Reading:
         same = pc.fill_null(pc.equal(pc.cast(self.columns[name], pa.binary()), name.encode()), False)
         return np.asarray(same.to_numpy(zero_copy_only=False))
 
-    def places(self, places: Places, keep: Values, sampling: Values) -> Values:
+    def places(self, places: Places, keep: Values, sampling: Values, rate_from: str) -> Values:
         """The observers of the records that are kept."""
         everywhere = np.ones(self.n, np.bool_)
         ingress, _ = self.whole("ingress", 2**63, everywhere)
         egress, _ = self.whole("egress", 2**63, everywhere)
         ways, state = self.word("way", self._way)
         names, index = self._exporters()
-        rate_from = "record" if self.there("sampling") else self.mapping.rate_from
         way_of = np.where(state == GOOD, ways, 0)[keep].astype(np.uint8)
         return places.numbers(names, index[keep], ingress[keep], egress[keep], way_of, sampling, rate_from)
 

@@ -28,10 +28,14 @@ _TEXTS = frozenset({"src", "dst", "proto", "start", "end", "exporter", "way", "f
 def open_json_lines(inflow: Input, window: Window, uri: str, number: int, options: Options) -> LogSource:
     """Read JSON lines. Raises InputError where the first lines hold no object, or nobody knows its fields."""
     lines = Lines(window)
-    objects = first_objects(lines.peek(SNIFFED))
-    if not objects:
+    head = lines.peek(SNIFFED)
+    objects = first_objects(head)
+    if head.lstrip().startswith(b"[") or not objects:
+        array = head.lstrip().startswith(b"[")
         raise InputError(
-            "it begins like JSON, and its first lines hold no whole object",
+            "an array of JSON objects, which must be known whole before it can be read"
+            if array
+            else "it begins like JSON, and its first lines hold no whole object",
             remedy="write one object a line (`jq -c '.[]'` makes such lines of an array)",
             place=Place(file=uri, line=1),
         )

@@ -78,6 +78,8 @@ class Records:
     sampling: Column
     observer: Column
     skipped: dict[str, int] = field(default_factory=dict)
+    first_bad: str = ""
+    """The first record that could not be read, and why; "" for none."""
 
     @property
     def n(self) -> int:
@@ -87,7 +89,7 @@ class Records:
         """Those records alone."""
         some = copy(self)
         for name in self.__slots__:
-            if name not in ("there", "back", "skipped"):
+            if name not in ("there", "back", "skipped", "first_bad"):
                 setattr(some, name, getattr(self, name)[keep])
         some.there, some.back = self.there.only(keep), self.back.only(keep)
         some.skipped = dict(self.skipped)

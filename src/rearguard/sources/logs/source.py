@@ -73,6 +73,7 @@ class LogSource:
             for filled in emit(records, chunk):
                 tally.rows += filled.n
                 yield filled
+            tally.first_bad = tally.first_bad or records.first_bad
             for reason, count in records.skipped.items():
                 tally.skip(reason, count)
             timed = records.ts > 0

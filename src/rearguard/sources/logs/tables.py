@@ -32,6 +32,8 @@ class Table:
     bad: int = 0
     other: int = 0
     """Lines that are data of another kind, such as the summary at the end."""
+    first_bad: str = ""
+    """Which of the bad lines came first, and what is wrong with it."""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class Delimited:
         """Line by line."""
         columns: dict[str, list[str]] = {name: [] for name in self.wanted}
         at = {name: self.names.index(name) for name in self.wanted}
-        lines, bad, other = [], 0, 0
+        lines, bad, other, first_bad = [], 0, 0, ""
         for line in block.split(b"\n"):
             text = line.decode("utf-8", "replace").removesuffix("\r")
             if not text:
@@ -98,12 +100,13 @@ class Delimited:
             cells = self._cells(text)
             if len(cells) != len(self.names):
                 bad += 1
+                first_bad = first_bad or f"record {self.read:,}: not as many cells as the header has"
                 continue
             lines.append(self.read)
             for name, place in at.items():
                 columns[name].append(cells[place])
         arrays = {name: pa.array(cells, pa.string()) for name, cells in columns.items()}
-        return Table(arrays, np.array(lines, np.int64), bad, other)
+        return Table(arrays, np.array(lines, np.int64), bad, other, first_bad)
 
     def _cells(self, text: str) -> list[str]:
         if not self.quoted or '"' not in text:
@@ -160,7 +163,7 @@ class JsonLines:
     def _slowly(self, block: bytes) -> Table:
         """Line by line."""
         rows: list[dict[str, Any]] = []
-        lines, bad = [], 0
+        lines, bad, first_bad = [], 0, ""
         for line in block.split(b"\n"):
             if not line.strip():
                 continue
@@ -171,6 +174,7 @@ class JsonLines:
                 value = None
             if not isinstance(value, dict):
                 bad += 1
+                first_bad = first_bad or f"record {self.read:,}: no JSON object"
                 continue
             lines.append(self.read)
             rows.append(value)
@@ -178,7 +182,7 @@ class JsonLines:
             name: pa.array([_scalar(row, path) for row in rows], pa.string())
             for name, path in _paths(self.schema)
         }
-        return Table(columns, np.array(lines, np.int64), bad)
+        return Table(columns, np.array(lines, np.int64), bad, first_bad=first_bad)
 
 
 def _paths(schema: pa.Schema) -> list[tuple[str, tuple[str, ...]]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rearguard.sources.inputs import Input
-from rearguard.sources.logs.lines import Lines
+from rearguard.sources.logs.lines import LONGEST, Lines
 from rearguard.sources.logs.mapping import ColumnMap, build
 from rearguard.sources.logs.places import Places
 from rearguard.sources.logs.records import Records
@@ -24,6 +24,7 @@ def records_of(table: Table, mapping: ColumnMap, places: Places) -> Records:
     """The records of one block, with what was skipped in it."""
     records = build(mapping, table.columns, table.lines, places)
     records.skip("bad-line", table.bad)
+    records.first_bad = records.first_bad or table.first_bad
     records.skip("not-a-flow", table.other)
     return records
 
@@ -32,6 +33,12 @@ def empty(mapping: ColumnMap, places: Places) -> Records:
     """No records, to count something that was skipped."""
     none = {name: pa.array([], pa.string()) for name in mapping.columns()}
     return build(mapping, none, np.zeros(0, np.int64), places)
+
+
+def _count_overlong(records: Records, count: int) -> None:
+    if count:
+        records.skip("bad-line", count)
+        records.first_bad = records.first_bad or f"a line is longer than {LONGEST >> 20} MiB"
 
 
 def text_source(
@@ -52,12 +59,12 @@ def text_source(
         for block in lines:
             table = parse(block)
             records = records_of(table, mapping, places) if make is None else make(table)
-            records.skip("bad-line", lines.overlong - overlong)
+            _count_overlong(records, lines.overlong - overlong)
             overlong = lines.overlong
             yield records
         if lines.overlong > overlong:
             rest = empty(mapping, places)
-            rest.skip("bad-line", lines.overlong - overlong)
+            _count_overlong(rest, lines.overlong - overlong)
             yield rest
 
     return LogSource(uri, number, form, inflow, places, batches(), lambda: lines.offset, lambda: None)

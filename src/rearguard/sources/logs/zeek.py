@@ -33,6 +33,7 @@ __all__ = ["ZEEK", "open_zeek", "open_zeek_json"]
 SNIFFED = 64 * 1024
 HEADER = b"#"
 _PATH = "_path"
+NEEDED_COLUMNS = ("ts", "id.orig_h", "id.resp_h", "proto")
 
 ZEEK = ColumnMap(
     "zeek",
@@ -110,11 +111,18 @@ class _Header:
                 remedy="name conn.log",
                 place=Place(file=self.uri),
             )
-        if "id.orig_h" not in self.names or len(set(self.names)) != len(self.names):
+        missing = [name for name in NEEDED_COLUMNS if name not in self.names]
+        if not self.names or len(set(self.names)) != len(self.names):
             raise InputError(
                 "a log of Zeek without the names of its columns",
                 remedy="keep the lines that begin with # at its top",
                 place=Place(file=self.uri),
+            )
+        if missing:
+            raise InputError(
+                f"Zeek's conn.log without {' and '.join(missing)}, so it tells no flows",
+                remedy="let Zeek write all columns of conn.log",
+                place=Place(file=self.uri, key="#fields"),
             )
 
     def parse(self, block: bytes) -> Table:
@@ -164,6 +172,7 @@ def _joined(parts: list[Table]) -> Table:
         np.concatenate([part.lines for part in parts]),
         sum(part.bad for part in parts),
         sum(part.other for part in parts),
+        next((part.first_bad for part in parts if part.first_bad), ""),
     )
 
 
@@ -208,4 +217,5 @@ def _connections(table: Table) -> Table:
         table.lines[keep],
         table.bad,
         table.other + int((~keep).sum()),
+        table.first_bad,
     )

@@ -24,6 +24,8 @@ FAR = 16_384
 NEAR = 2_048
 LONG_RUN = 4
 """Stands for a run of four literals or more among the numbers of literals that came before."""
+END_LENGTH = 3
+"""Of the match without a distance that ends the data; LZO1X writes no other."""
 STEP = 8
 
 
@@ -121,7 +123,7 @@ def unpack_lzo(packed: Buffer, out: Buffer) -> int:
             if byte < 32:
                 distance += FAR - 1 + ((byte & 8) << 11)
                 if distance == FAR:
-                    return o
+                    return o if length == END_LENGTH else -1
         else:
             low = _byte(packed, i)
             i += 1

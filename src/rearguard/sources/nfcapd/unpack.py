@@ -35,32 +35,35 @@ class Unpacker:
         return np.frombuffer(data, np.uint8) if data and len(data) <= BLOCK_LIMIT else None
 
 
-def _lz4(packed: Buffer) -> bytes:
+def _lz4(packed: Buffer) -> bytearray:
     import lz4.block
 
     try:
-        data: bytes = lz4.block.decompress(packed.data, uncompressed_size=BLOCK_LIMIT)
+        data: bytearray = lz4.block.decompress(
+            packed.data, uncompressed_size=BLOCK_LIMIT, return_bytearray=True
+        )
     except lz4.block.LZ4BlockError as error:
         raise ValueError(str(error)) from error
     return data
 
 
-def _bzip2(packed: Buffer) -> bytes:
+def _bzip2(packed: Buffer) -> bytearray:
     state = bz2.BZ2Decompressor()
     data = state.decompress(packed.data, BLOCK_LIMIT)
-    return data if state.eof else b""
+    return bytearray(data if state.eof else b"")
 
 
-def _zstd(packed: Buffer) -> bytes:
+def _zstd(packed: Buffer) -> bytearray:
     import zstandard
 
     try:
         size = zstandard.frame_content_size(packed.data)
         if size > BLOCK_LIMIT:
-            return b""
-        return zstandard.ZstdDecompressor().decompress(packed.data, max_output_size=BLOCK_LIMIT)
+            return bytearray()
+        return bytearray(zstandard.ZstdDecompressor().decompress(packed.data, max_output_size=BLOCK_LIMIT))
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
 
 
+# All give bytes that could be written to, as the other blocks are: numba would compile the decoders twice.
 _METHODS = {"lz4": _lz4, "bzip2": _bzip2, "zstd": _zstd}
