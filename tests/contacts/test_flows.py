@@ -309,3 +309,12 @@ def test_a_sampled_reply_from_a_high_port_needs_several_remotes(port: int, remot
         rows.append(packet(f"{DEVICE}:{port}", remote, proto="udp", payload=90, at=1, sampling=10))
     found = concluded([[numbered(rows)]]).findings
     assert [one["kind"] for one in found].count("exposed-device") == kinds
+
+
+def test_a_peer_that_was_sampled_again_and_again_is_one_peer() -> None:
+    rows = [flow(CLIENT, SERVER, "S", at=k, packets=1, sampling=1000) for k in range(20)]
+    rows += [flow("203.0.113.9:40001", f"{DEVICE}:23", "S", packets=1, sampling=1000)]
+    found = concluded([[numbered([ELSE, *rows])]]).findings
+    peers = {one["subject"]["address"]: one["peers"] for one in found if one["kind"] == "probe"}
+    assert (peers[STRANGER]["count"], peers[STRANGER]["interval"]) == (1, [1, 1])
+    assert peers["203.0.113.9"]["count"] == 1000

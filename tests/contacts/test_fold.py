@@ -97,6 +97,18 @@ def test_a_fold_commutes_and_associates(kind: str, data: st.DataObject) -> None:
     assert plain(fold(np.concatenate(halves)), table) == whole
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_rows_that_are_spent_fold_to_the_same(data: st.DataObject) -> None:
+    rows = data.draw(partials(CONTACT, keys=3))
+    folded = fold_contacts(packed(rows, CONTACT))
+    assert (fold_contacts(packed(rows, CONTACT), spent=True) == folded).all()
+    merged, seen_at = merge_observers(folded)
+    again, as_often = merge_observers(folded.copy(), spent=True)
+    assert (again == merged).all()
+    assert (as_often == seen_at).all()
+
+
 @pytest.mark.parametrize("field", [field for field in CONTACT if field.merge != "key"], ids=lambda f: f.name)
 def test_each_field_of_a_contact_merges_by_its_own_rule(field: Field) -> None:
     """One field at a time, so that a rule that is left out cannot hide behind another."""

@@ -21,27 +21,28 @@ from rearguard.model.compiled import inlined, kernel
 __all__ = ["fold_census", "fold_contacts", "fold_hosts", "largest_census", "merge_observers"]
 
 
-def fold_contacts(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """One CONTACT row a key, in the order in which the keys first appear."""
-    out = np.empty_like(rows)
+def fold_contacts(rows: npt.NDArray[Any], *, spent: bool = False) -> npt.NDArray[Any]:
+    """One CONTACT row a key, in the order in which the keys first appear. ``spent``: the given rows are not needed
+    any more, so the result takes their place."""
+    out = rows if spent else np.empty_like(rows)
     table = np.zeros(table_size(len(rows)), dtype=np.int32)
     return out[: _fold(rows, table, out)]
 
 
-def merge_observers(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]:
+def merge_observers(
+    rows: npt.NDArray[Any], *, spent: bool = False
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]:
     """One row a client, server, port and protocol, and at how many observers each was seen (rule A5).
 
     Each count is the largest of any observer, for the same packets may have passed several, and one may see
     one direction only; bits, times and pointers come from all. The ``observer`` of the result is the one
-    that saw most packets.
+    that saw most packets. ``spent``: as for :func:`fold_contacts`.
     """
-    packets = (rows["packets_c"] + rows["packets_s"]).astype(np.int64)
-    ranked = np.lexsort((rows["sampling"], rows["observer"], -packets))
-    rows = rows[ranked]
-    out = np.empty_like(rows)
+    out = rows if spent else np.empty_like(rows)
     seen_at = np.zeros(len(rows), dtype=np.uint32)
+    most = np.zeros(len(rows), dtype=np.uint64)
     table = np.zeros(table_size(len(rows)), dtype=np.int32)
-    n = _fold_observers(rows, table, out, seen_at)
+    n = _fold_observers(rows, table, out, seen_at, most)
     return out[:n], seen_at[:n]
 
 
@@ -146,7 +147,7 @@ def _fold(rows: Any, table: npt.NDArray[np.int32], out: Any) -> int:
     for i in range(rows.size):
         at = _slot(rows, i, True, table, out)
         if table[at] == 0:
-            out[n] = rows[i]
+            out[n] = rows[i]  # may be the same array: n is never more than i
             n += 1
             table[at] = n
         else:
@@ -156,19 +157,39 @@ def _fold(rows: Any, table: npt.NDArray[np.int32], out: Any) -> int:
 
 @kernel
 def _fold_observers(
-    rows: Any, table: npt.NDArray[np.int32], out: Any, seen_at: npt.NDArray[np.uint32]
+    rows: Any,
+    table: npt.NDArray[np.int32],
+    out: Any,
+    seen_at: npt.NDArray[np.uint32],
+    most: npt.NDArray[np.uint64],
 ) -> int:
+    """``most`` is for the packets of the observer that each row has: of equals the lowest number, then the lowest
+    rate, so that no order of the rows shows."""
     n = 0
     for i in range(rows.size):
+        row = rows[i]
+        packets = row.packets_c + row.packets_s
         at = _slot(rows, i, False, table, out)
         if table[at] == 0:
-            out[n] = rows[i]
+            out[n] = row
             seen_at[n] = 1
+            most[n] = packets
             n += 1
             table[at] = n
-        else:
-            _merge_largest(out[table[at] - 1], rows[i])
-            seen_at[table[at] - 1] += 1
+            continue
+        place = table[at] - 1
+        into = out[place]
+        _merge_largest(into, row)
+        seen_at[place] += 1
+        if packets > most[place] or (
+            packets == most[place]
+            and (
+                row.observer < into.observer
+                or (row.observer == into.observer and row.sampling < into.sampling)
+            )
+        ):
+            into.observer, into.sampling = row.observer, row.sampling
+            most[place] = packets
     return n
 
 

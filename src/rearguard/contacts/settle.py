@@ -18,7 +18,9 @@ from rearguard.contacts.initiations import armed
 from rearguard.contacts.judge import Judge, Words
 from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
 from rearguard.contacts.rates import merge_rates
+from rearguard.contacts.records import joined
 from rearguard.contacts.single import to_contacts
+from rearguard.contacts.slices import order_of, slices
 from rearguard.contacts.spill import side_by_side
 from rearguard.contacts.tables import Filling
 from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, INITIATIONS_SQL, JUDGED_SQL
@@ -85,22 +87,16 @@ def settle(
         if counted.any():
             crowd.append(_crowd_rows(singles, counted, server, ports))
             settled.crowd_clients += int(counted.sum())
-        kept = singles[~counted]
-        everything = np.concatenate(
-            [rows, to_contacts(kept, partials.lanes.observer, partials.lanes.sampling)]
-        )
-        everything["sampling"] = places.sampling(everything["observer"], everything["sampling"])
-        everything["observer"] = places.groups[everything["observer"]]
-        folded = merge_rates(fold_contacts(everything))
-        observers = np.ones(len(folded), dtype=np.uint32)
-        if places.count > 1:
-            folded, observers = merge_observers(folded)
-        settled.contacts += len(folded)
-        ordered = _order(folded)
-        folded, observers = folded[ordered], observers[ordered]
-        for start in range(0, len(folded), BATCH):
-            part = slice(start, start + BATCH)
-            judged.add(to_arrow(judge.columns(folded[part], observers[part])))
+        kept = singles.take(np.flatnonzero(~counted))
+        del singles
+        for some, full in slices(kept, rows):
+            widened = to_contacts(some, partials.lanes.observer, partials.lanes.sampling)
+            folded, observers = _folded(joined([full, widened]), places)
+            del widened
+            settled.contacts += len(folded)
+            for start in range(0, len(folded), BATCH):
+                part = slice(start, start + BATCH)
+                judged.add(to_arrow(judge.columns(folded[part], observers[part])))
     judged.show(con)
     clock("fold and judge")
     crowds = Filling("crowd", CROWD_SQL, folder)
@@ -134,16 +130,20 @@ def _hosts(partials: Partials, places: Places) -> npt.NDArray[Any]:
     folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
     for batch in partials.hosts.batches(4 * BATCH):
         batch["observer"] = places.hearing[batch["observer"]]
-        folded = fold_hosts(np.concatenate([folded, batch]))
+        folded = fold_hosts(joined([folded, batch]))
     return folded
 
 
-def _order(rows: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """By partition, then by key: the same order whichever partitions came together and whoever was first."""
-    hashes = np.empty(len(rows), dtype=np.uint64)
-    hash_clients(rows, hashes)
-    keys = ("proto", "port", "server_lo", "server_hi", "client_lo", "client_hi")
-    return np.lexsort((*(rows[name] for name in keys), hashes >> np.uint64(56)))
+def _folded(everything: npt.NDArray[Any], places: Places) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]:
+    """One row a contact, sorted, and at how many places each was seen. The given rows are used up."""
+    everything["sampling"] = places.sampling(everything["observer"], everything["sampling"])
+    everything["observer"] = places.groups[everything["observer"]]
+    folded = merge_rates(fold_contacts(everything, spent=True))
+    observers = np.ones(len(folded), dtype=np.uint32)
+    if places.count > 1:
+        folded, observers = merge_observers(folded, spent=True)
+    order = order_of(folded)
+    return folded.take(order), observers[order]
 
 
 def _lone(
@@ -167,7 +167,7 @@ def _excess(singles: npt.NDArray[Any], lone: npt.NDArray[np.bool_], quota: int) 
         return lone
     at = np.flatnonzero(lone)
     hashes = np.empty(len(at), dtype=np.uint64)
-    hash_clients(singles[at], hashes)
+    hash_clients(singles.take(at), hashes)
     rest = np.zeros(len(singles), dtype=np.bool_)
     rest[at[np.argsort(hashes, kind="stable")[quota:]]] = True
     return rest

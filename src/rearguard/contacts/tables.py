@@ -60,8 +60,17 @@ class Filling:
         if self._writer is None:
             words = [item.name for item in table.schema if pa.types.is_dictionary(item.type)]
             self._writer = pq.ParquetWriter(
-                self._file, table.schema, compression="lz4", use_dictionary=words, write_statistics=False
+                self._file,
+                table.schema,
+                compression={item.name: _compression(item.type) for item in table.schema},
+                use_dictionary=words,
+                write_statistics=False,
             )
         self._writer.write_table(table, row_group_size=2 * HELD)
         self._held.clear()
         self._rows = 0
+
+
+def _compression(kind: pa.DataType) -> str:
+    """Times (the signed numbers) are all different: to compress them costs much and gains little."""
+    return "NONE" if pa.types.is_int64(kind) else "LZ4"

@@ -4,7 +4,8 @@ At one packet in N, each target that is sent one SYN is seen with probability 1/
 and, for large N, Poisson with mean (touched / N). The estimate is seen * N; its interval is the exact Poisson
 interval in the closed form of Wilson and Hilferty (the cube root of a chi-square variable is nearly normal),
 which is within two per cent for three seen and better above. A source that sends several SYNs to each target is
-seen more often than that: the estimate counts SYNs then, and is an upper value for targets.
+seen more often than that: the estimate counts SYNs then, and is an upper value for targets. A peer of which several
+packets were sampled is one peer and stands for no others.
 """
 
 from __future__ import annotations

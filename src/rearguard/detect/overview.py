@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from rearguard.detect.estimate import needed
 from rearguard.detect.facts import State, bind
 from rearguard.detect.heard import tell
+from rearguard.detect.keeping import keep
 from rearguard.detect.touches import table_sql, view_sql
 from rearguard.model import bits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
     from rearguard.catalogue.catalogue import Catalogue
@@ -46,16 +49,6 @@ GROUP BY ALL
 HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
 """
 
-TOUCH_BYTES = 256
-"""About what a copied touch takes in memory."""
-COPY_SHARE = 4
-"""Touches that fit into this part of the memory limit are copied once: it halves the time, since otherwise each of
-twenty queries works its columns out anew. More would push the queries' own work to disk, and that costs more."""
-
-FEW_SQL = """
-CREATE OR REPLACE TEMP TABLE few AS FROM touches;
-CREATE OR REPLACE TEMP VIEW touches AS FROM few;
-"""
 _REFLECTIONS = "reflections (server_hi UBIGINT, server_lo UBIGINT, interface VARCHAR, source_net UBIGINT)"
 
 
@@ -91,8 +84,11 @@ class Overview:
         return min((needed(threshold, rate) for rate in self.rates), default=threshold)
 
 
-def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalogue: Catalogue) -> Overview:
-    """Put the facts into ``con`` with what all detectors use, and look over them once.
+def lay_out(
+    con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalogue: Catalogue, folder: Path
+) -> Overview:
+    """Put the facts into ``con`` with what all detectors use, and look over them once. What is too large for the
+    memory is copied into ``folder``, until :func:`rearguard.detect.keeping.release` is called.
 
     ``touches``; ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``replies`` and
     ``proven``: what listeners said; ``reflections``: who is attacked through which amplifier, and is a victim, not
@@ -105,8 +101,7 @@ def lay_out(con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalo
     assert row is not None
     rates, *counts = row
     overview = Overview(tuple(rates), *counts)
-    if overview.touches * TOUCH_BYTES * COPY_SHARE <= policy.limits.memory_mb << 20:
-        con.execute(FEW_SQL)
+    keep(con, overview.touches, policy.limits.memory_mb, folder)
     con.execute(_required_sql(overview.rates, policy.thresholds) + table_sql(_REFLECTIONS, []))
     least = policy.thresholds.reflector_min_packets
     if overview.asked >= least:

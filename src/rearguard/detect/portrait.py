@@ -26,7 +26,10 @@ __all__ = ["Portrait", "draw", "rows"]
 
 COUNTS_SQL = """
 WITH peers AS (
-    SELECT gid, peer_hi, peer_lo, max(rate)::DOUBLE AS rate, bool_or(dark) AS dark, min(begun) AS begun
+    SELECT
+        gid, peer_hi, peer_lo, bool_or(dark) AS dark, min(begun) AS begun,
+        -- Of the peers that were sampled once there are many more; one that was sampled again is itself.
+        CASE WHEN sum(packets_c + packets_s) > 1 THEN 1 ELSE max(rate) END::DOUBLE AS rate
     FROM members GROUP BY ALL
 ),
 peer_counts AS (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rearguard.catalogue import load_attacks
@@ -17,6 +19,7 @@ from rearguard.detect.exposed import Exposed
 from rearguard.detect.facts import State, fold
 from rearguard.detect.falls import falls
 from rearguard.detect.flood import Flood
+from rearguard.detect.keeping import release
 from rearguard.detect.overview import lay_out
 from rearguard.detect.probe import Probe
 from rearguard.detect.reflector import Reflector
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from rearguard.catalogue.attacks import Attacks
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.contacts.view import View
+    from rearguard.model.finding import Finding
     from rearguard.policy.policy import Policy
 
 __all__ = ["detectors", "ordered", "run", "run_windows"]
@@ -104,16 +108,31 @@ def run_windows(
     assert state is not None
     con = views[0].con
     before = _temporary(con)
-    context = Context(
-        con=con,
-        overview=lay_out(con, state, policy, catalogue),
-        policy=policy,
-        catalogue=catalogue,
-        pointer=views[0].pointer,
-        span=(min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None,
-        today=today or datetime.now(UTC).date(),
-    )
-    context = _with_voices(context, state, attacks)
+    with tempfile.TemporaryDirectory(prefix="rearguard-") as name:
+        folder = Path(name)
+        try:
+            context = Context(
+                con=con,
+                overview=lay_out(con, state, policy, catalogue, folder),
+                policy=policy,
+                catalogue=catalogue,
+                pointer=views[0].pointer,
+                span=(min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None,
+                today=today or datetime.now(UTC).date(),
+            )
+            concluded, limited = _conclude(_with_voices(context, state, attacks))
+            con.execute(
+                "".join(f'DROP {sort} temp."{name}";' for sort, name in sorted(_temporary(con) - before))
+            )
+        finally:
+            release(con, folder)
+    found = sorted(concluded, key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id))
+    return Result(tuple(found), (*told, *limited))
+
+
+def _conclude(context: Context) -> tuple[tuple[Finding, ...], list[str]]:
+    """The findings of all detectors, and what was approximated or left out."""
+    told: list[str] = []
     for detector in ordered(detectors()):
         conclusion = detector.conclude(context)
         context = replace(context, concluded=(*context.concluded, *conclusion.findings))
@@ -121,13 +140,9 @@ def run_windows(
         if conclusion.omitted:
             told.append(
                 f"{conclusion.omitted:,} more findings of the kind {detector.kind} are not listed"
-                f" (limits.findings_per_kind is {policy.limits.findings_per_kind:,})"
+                f" (limits.findings_per_kind is {context.policy.limits.findings_per_kind:,})"
             )
-    con.execute("".join(f'DROP {sort} temp."{name}";' for sort, name in sorted(_temporary(con) - before)))
-    found = sorted(
-        context.concluded, key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id)
-    )
-    return Result(tuple(found), tuple(told))
+    return context.concluded, told
 
 
 def _with_voices(context: Context, state: State, attacks: Attacks | None) -> Context:

@@ -11,13 +11,20 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
+from rearguard.detect.pace import peaks
 from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address, halves
 from rearguard.model.bits import DIRECTIONS, INBOUND
 from rearguard.model.finding import Finding, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    import duckdb
+    import numpy.typing as npt
 
     from rearguard.detect.portrait import Portrait
     from rearguard.detect.shape import Context
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["SECOND", "build_groups", "source_key", "subject_of", "taken_sql"]
 
 SECOND = 1_000_000_000
+BATCH = 65_536
+"""Rows that are fetched at once."""
 
 GROUPS_SQL = """
 CREATE OR REPLACE TEMP VIEW tried AS
@@ -45,26 +54,23 @@ WITH counted AS (
 )
 SELECT row_number() OVER ()::INTEGER AS number, counted.*, in_window, in_all
 FROM counted JOIN required USING (rate) ANTI JOIN taken USING (source_hi, source_lo, interface, way);
+"""
 
-CREATE OR REPLACE TEMP TABLE scans AS
-WITH pairs AS (
+FIRSTS_SQL = """
+SELECT number::BIGINT AS number, begun
+FROM (
     SELECT number, device_hi, device_lo, min(tried.begun) AS begun
     FROM tried JOIN (FROM groups WHERE touches >= least(in_window, in_all)) AS many
         USING (source_hi, source_lo, interface, way)
     GROUP BY ALL
-),
-peaks AS (
-    SELECT number, count(*) AS devices, max(recent) AS peak
-    FROM (
-        SELECT number, count(*) OVER (
-            PARTITION BY number ORDER BY begun RANGE BETWEEN {window} PRECEDING AND CURRENT ROW
-        ) AS recent
-        FROM pairs
-    )
-    GROUP BY number
 )
+ORDER BY number, begun
+"""
+
+SCANS_SQL = """
+CREATE OR REPLACE TEMP TABLE scans AS
 SELECT groups.*, devices, peak, peak >= in_window AS is_fast
-FROM groups JOIN peaks USING (number)
+FROM groups JOIN paces USING (number)
 WHERE peak >= in_window OR devices >= in_all;
 """
 
@@ -85,7 +91,20 @@ def build_groups(context: Context) -> None:
 
     What is in ``taken``, and victims of reflection, are left out.
     """
-    context.con.execute(GROUPS_SQL.format(window=context.policy.thresholds.scan_window * SECOND))
+    con = context.con
+    con.execute(GROUPS_SQL)
+    ((groups,),) = con.execute("SELECT count(*) FROM groups").fetchall()
+    devices, most = peaks(_firsts(con), groups, context.policy.thresholds.scan_window * SECOND)
+    numbers = np.flatnonzero(devices)
+    con.register("paces", pa.table({"number": numbers, "devices": devices[numbers], "peak": most[numbers]}))
+    con.execute(SCANS_SQL)
+    con.unregister("paces")
+
+
+def _firsts(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Group number and time of each device's first touch, sorted."""
+    for batch in con.sql(FIRSTS_SQL).to_arrow_reader(BATCH):
+        yield batch["number"].to_numpy(), batch["begun"].to_numpy()
 
 
 def source_key(address: str) -> tuple[int, int]:

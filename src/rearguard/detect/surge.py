@@ -102,7 +102,7 @@ class PortSurge:
         minutes = span[1] - span[0] + 1
         needed = 2 * thresholds.surge_baseline_minutes  # the later half of a short past is not learned from
         if minutes <= needed:
-            told = f"{minutes} minutes of traffic, and the first {needed} are needed as a baseline"
+            told = f"{wording.many(minutes, 'minute')} of traffic, and the first {needed} are needed as a baseline"
             return Conclusion(approximations=(f"port-surge was not judged: {told}",))
         if minutes > MOST_MINUTES:
             told = f"the records span {minutes:,} minutes, more than {MOST_MINUTES:,}; are all clocks right?"

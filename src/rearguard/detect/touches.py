@@ -73,20 +73,15 @@ WHERE target AND NOT coalesce(authorised, false) AND direction <> 'transit'
 """
 
 VIEW_SQL = """
-CREATE OR REPLACE TEMP VIEW touches AS
-SELECT *, unproven AND result >= 3 AND fp_mirai = 0 AS guest
-FROM (SELECT
-    *, greatest(sampling, 1) AS rate,
-    client_hi AS source_hi,
-    CASE WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo ELSE 0 END AS source_lo,
-    {device_hi} AS device_hi, {device_lo} AS device_lo,
+CREATE OR REPLACE TEMP VIEW marked AS
+SELECT
+    *, CASE WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo ELSE 0 END AS source_lo,
     CASE
-        WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo >> 8 ELSE client_hi >> 16
-    END AS source_net,
-    proto = {udp} AND coalesce(interface IN ({amplifiers}), false) AND NOT coalesce(verified, false)
-        AS forgeable,
-    way = {internal} AND client_hi = server_hi AND (
-        client_lo = server_lo OR coalesce(interface IN ({owners}), false) AND CASE
+        WHEN proto = {udp} THEN {amplifies} AND NOT coalesce(verified, false)
+        ELSE false
+    END AS forgeable,
+    CASE WHEN way = {internal} AND client_hi = server_hi THEN
+        client_lo = server_lo OR {owned} AND CASE
             WHEN client_hi = 0 THEN client_lo >> 8 = server_lo >> 8 AND (
                 client_lo >> 24 = 16776970             -- 10.0.0.0/8, RFC 1918
                 OR client_lo >> 20 = 268434113         -- 172.16.0.0/12
@@ -94,11 +89,25 @@ FROM (SELECT
             )
             ELSE client_hi >> 57 = 126 OR client_hi >> 54 = 1018  -- fc00::/7, RFC 4193; fe80::/10, RFC 4291
         END
-    ) AS lan,
-    CASE WHEN port IN ({ports}) THEN concat(interface, proto, '/', port) IN ({shared}){unproven} ELSE false END
-        AS unproven
-FROM fact_touches)
+        ELSE false
+    END AS lan,
+    {shared}{unproven} AS unproven
+FROM fact_touches;
+
+CREATE OR REPLACE TEMP VIEW touches AS
+SELECT
+    *, greatest(sampling, 1) AS rate, client_hi AS source_hi,
+    {device_hi} AS device_hi, {device_lo} AS device_lo,
+    CASE
+        WHEN client_hi = 0 AND client_lo >> 32 = 65535 THEN client_lo >> 8 ELSE client_hi >> 16
+    END AS source_net,
+    unproven AND result >= 3 AND fp_mirai = 0 AS guest
+FROM marked;
 """
+"""``marked`` has what costs time to work out and may be copied; ``touches`` adds what costs none.
+
+No ``IN`` with many words in it: DuckDB makes a join of each, and every query over the view then pays for all of
+them, whichever columns it names."""
 
 UNPROVEN_SQL = " AND (server_hi, server_lo, port, proto) NOT IN (FROM proven)"
 
@@ -107,7 +116,8 @@ _OWNER = {Initiator.OWNER_ON_LAN, Initiator.OWNER_FROM_ANYWHERE}
 
 
 def view_sql(policy: Policy, catalogue: Catalogue, *, proven: bool = False) -> str:
-    """The view ``touches`` over the facts: who counts as one source and as one device, and what is whose right.
+    """The views ``marked`` and ``touches`` over the facts: who counts as one source and as one device, and what is
+    whose right.
 
     ``proven``: there are rows in the table of that name, the listeners whose payload tells what they are.
 
@@ -122,11 +132,10 @@ def view_sql(policy: Policy, catalogue: Catalogue, *, proven: bool = False) -> s
         device_lo=device_lo,
         udp=bits.UDP,
         internal=bits.INTERNAL,
-        amplifiers=_list(entry.id for entry in catalogue.interfaces if entry.amplifies),
-        shared=_list(f"{name}{proto}/{port}" for name, proto, port in shared),
-        ports=", ".join(str(port) for port in sorted({port for _, _, port in shared})) or "NULL",
+        amplifies=_among(entry.id for entry in catalogue.interfaces if entry.amplifies),
+        shared=_shared_sql(shared),
         unproven=UNPROVEN_SQL if proven else "",
-        owners=_list(entry.id for entry in catalogue.interfaces if _OWNER & {*entry.initiators}),
+        owned=_among(entry.id for entry in catalogue.interfaces if _OWNER & {*entry.initiators}),
     )
 
 
@@ -139,6 +148,22 @@ def _shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
         for port in entry.ports
         if port.shared
     ]
+
+
+def _shared_sql(shared: Sequence[tuple[str, int, int]]) -> str:
+    """SQL: whether a contact is with one of these interfaces, protocols and ports."""
+    services = sorted({(port, proto) for _, proto, port in shared})
+    cases = "".join(
+        f" WHEN {port << 8 | proto} THEN {_among(name for name, *at in shared if at == [proto, port])}"
+        for port, proto in services
+    )
+    return f"CASE port::UINTEGER << 8 | proto{cases} ELSE false END" if cases else "false"
+
+
+def _among(names: Iterable[str]) -> str:
+    """SQL: whether ``interface`` is one of these names."""
+    cases = "".join(f" WHEN {_list([name])} THEN true" for name in names)
+    return f"CASE interface{cases} ELSE false END" if cases else "false"
 
 
 def _device(policy: Policy) -> tuple[str, str]:

@@ -110,7 +110,9 @@ CONTACT: tuple[Field, ...] = (
     Field("role", "u1", "|", "bits ROLE_*: why the server is held to be the listener"),
     Field("known", "u4", "&", "bits KNOWN_* that held for every record"),
     Field("tries", "u8", "+", "initiations: SYNs without ACK, or datagrams to the port"),
-    Field("sessions", "u4", "+", "flows from the client with SEEN_FLOW_SYN: initiations, if it was who opened"),
+    Field(
+        "sessions", "u4", "+", "flows from the client with SEEN_FLOW_SYN: initiations, if it was who opened"
+    ),
     Field(
         "unacked",
         "u8",

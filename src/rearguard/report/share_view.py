@@ -80,9 +80,9 @@ def _connection(con: Any, folder: Path, own: Iterable[Network], names: Pseudonym
         con.execute(f"COPY (FROM census) TO '{place}/census.parquet' (FORMAT PARQUET)")
     finally:
         con.unregister("own_pseudonyms")
-    limit, threads = con.execute(
+    ((limit, threads),) = con.execute(
         "SELECT current_setting('memory_limit'), current_setting('threads')"
-    ).fetchone()
+    ).fetchall()
     made = duckdb.connect(
         config={"memory_limit": limit, "threads": threads, "temp_directory": str(folder / "duckdb")}
     )
