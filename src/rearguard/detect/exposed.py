@@ -2,7 +2,8 @@
 
 What proves it, the strongest first:
 
-* one packet with exactly SYN and ACK from the device's port (OR-ed flags of a flow never count as one);
+* one packet with exactly SYN and ACK from the device's port (OR-ed flags of a flow never count as one, unless both
+  directions leave no other reading, see :mod:`rearguard.contacts.flows`);
 * a UDP reply to a datagram; of sampled traffic, which does not tell who sent first, only from ports below 1024;
 * payload from the port to enough different remotes, all on ephemeral ports: one remote alone could be a server
   to which a client of ours happens to speak from that port.
@@ -70,7 +71,8 @@ WITH found AS (
     SELECT
         device_hi, device_lo, interface, count(DISTINCT (server_hi, server_lo)) AS addresses,
         min(server_hi) AS high, min(server_lo) AS low,
-        count(*) FILTER (proof = 'synack') AS synacks, count(*) FILTER (proof = 'reply') AS replies,
+        count(*) FILTER (proof = 'synack') AS synacks,
+        count(*) FILTER (proof = 'synack' AND grouped) AS by_flows, count(*) FILTER (proof = 'reply') AS replies,
         count(DISTINCT (source_hi, source_lo)) FILTER (proof = 'payload') AS payloads, max(result) AS result,
         max(CASE WHEN result = 4 THEN payload_s END) AS most
     FROM proofs
@@ -235,7 +237,8 @@ def _shown(one: dict[str, Any], context: Context) -> Evidence:
 def _proof(group: dict[str, Any]) -> tuple[str, str, float]:
     """Which proof, in words, and how sure it makes."""
     if group["synacks"]:
-        return "synack", f"exactly SYN+ACK in {wording.many(group['synacks'], 'contact')}", 0.99
+        told = "exactly SYN+ACK" if not group["by_flows"] else "SYN+ACK, by both directions of its flows,"
+        return "synack", f"{told} in {wording.many(group['synacks'], 'contact')}", 0.99
     if group["replies"]:
         return "reply", f"a UDP reply in {wording.many(group['replies'], 'contact')}", 0.95
     words = f"payload from the port to {wording.many(group['payloads'], 'remote')} on ephemeral ports"

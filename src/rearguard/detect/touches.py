@@ -61,6 +61,7 @@ SELECT
         false
     ) AS opened,
     proto = {bits.TCP} AND known & {bits.KNOWN_FLAGS} = 0 AS flagless,
+    known & {bits.KNOWN_ONE_PACKET} = 0 AS grouped,
     coalesce(
         tries > 0 AND CASE
             WHEN proto = {bits.TCP} THEN seen_c & {_WENT_ON} = 0 AND flags_c & {bits.ACK} = 0
