@@ -100,7 +100,13 @@ class FlowLab(Border):
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True)
         return done.stdout
 
-    def awaits(self) -> bool:
+    def bird_awaits(self) -> bool:
+        """BIRD turns callers away for a second after a session that failed, and they come back later and later."""
+        return any(
+            word in self.birdc("show", "protocols", "rearguard") for word in ("Passive", "Established")
+        )
+
+    def gobgp_awaits(self) -> bool:
         """GoBGP turns callers away for some seconds after a session, and they come back later and later."""
         active, established = 3, 6
         found = json.loads(self.gobgp("neighbor", SPEAKER, "-j"))["state"].get("session_state")
