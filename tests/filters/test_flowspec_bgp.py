@@ -75,7 +75,7 @@ def command(lab: FlowLab, folder: Path, *words: str) -> subprocess.CompletedProc
         lab.command("speaker", program, "filter", *words, "--state-dir", str(folder), "--json"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,  # more than a command waits by itself
         check=False,
         start_new_session=True,
     )
@@ -191,9 +191,8 @@ def test_routes_arrive_as_meant_canary_first_permits_first_and_go_in_time(
 
 
 def test_withdraw_takes_everything_back_at_once(lab: FlowLab, state: Path, plan: Plan) -> None:
-    # 3: a receiver turned the speaker away for longer than is waited; it gets the rules when its session comes up.
-    assert announce(lab, state, "--ttl", "5min").returncode in (0, 3)
-    until(lambda: held(lab, plan) == {BIRD: (), GOBGP: ()}, 90)
+    assert announce(lab, state, "--ttl", "5min").returncode == 0
+    assert held(lab, plan) == {BIRD: (), GOBGP: ()}
     again = announce(lab, state, "--ttl", "5min")
     assert again.returncode == 2
     assert "in force already" in again.stderr

@@ -54,8 +54,9 @@ LOOK = 0.25
 """Seconds between looks at the clock."""
 COMING = 90.0
 """Seconds in which the first session must come up."""
-LATE = 40.0
-"""Seconds in which the others may come up before it is said that the rules are in force. GoBGP waits for 30."""
+LATE = 60.0
+"""Seconds in which the others may come up before it is said that the rules are in force. GoBGP turns callers away
+for 30 s after a session, and ExaBGP, turned away, calls again after 31, 42 and 56 s."""
 FALLS = 3
 """Sessions that may fall while rules are in force."""
 SETTLE = 1.0
