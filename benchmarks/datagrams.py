@@ -1,11 +1,15 @@
-"""Measure what decoding a flow record of an export datagram costs, here, in the `netflow` package, and in nfcapd.
+"""Measure what decoding a record of an export datagram costs, here, in the `netflow` package, and in nfcapd.
 
     python -m benchmarks.datagrams                    # 600,000 records of each version
     python -m benchmarks.datagrams --records 60000    # an impression
+    python -m benchmarks.datagrams --only sflow       # of one version
+
+Of sFlow a record is a sample with the first 128 bytes of a packet; the collector is sfcapd, and the `netflow`
+package does not know it.
 
 Processor time a record, of one run, so that ratios mean something. The `netflow` package gets a part of the
-datagrams, as it is slow. nfcapd cannot be given a file: it listens on loopback, and its whole processor time
-counts, with receiving datagrams from the kernel and writing its file; what it did not receive is said.
+datagrams, as it is slow. The collectors cannot be given a file: they listen on loopback, and their whole processor
+time counts, with receiving datagrams from the kernel and writing their file; what they did not receive is said.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +35,7 @@ from benchmarks.measure import MeasureError, note
 from rearguard.model.chunk import Chunk
 from rearguard.sources.exports import Decoder, new_datagrams
 from rearguard.sources.reader import Tally
+from rearguard.sources.sflow.decoder import Decoder as SflowDecoder
 
 __all__ = ["main"]
 
@@ -40,8 +46,15 @@ FIELDS = (
 )  # fmt: skip
 """What a router of today exports: element and length, in NetFlow v9 and IPFIX alike."""
 RECORD = struct.Struct(">" + "".join({1: "B", 2: "H", 4: "I"}[length] for _, length in FIELDS))
-EACH = {5: 30, 9: 24, 10: 24}
-NAMES = {5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX"}
+SFLOW = 0
+"""In place of a version of NetFlow."""
+EACH = {5: 30, 9: 24, 10: 24, SFLOW: 7}
+NAMES = {5: "NetFlow v5", 9: "NetFlow v9", 10: "IPFIX", SFLOW: "sFlow v5"}
+CHOICES = {"v5": 5, "v9": 9, "ipfix": 10, "sflow": SFLOW}
+COLLECTORS = {SFLOW: "sfcapd"}
+"""Of the others it is nfcapd."""
+HEADER = 128
+"""Bytes of a packet in a sample of sFlow, as agents are usually set."""
 TEMPLATE_EVERY = 20
 """Datagrams after which the template is sent again, as routers are usually set."""
 SLOW_SHARE = 20
@@ -58,13 +71,15 @@ class Result:
     package: float | None
     collector: float | None
     missed: int
-    """Records that nfcapd did not receive."""
+    """Records that the collector did not receive."""
 
 
 def make_datagrams(version: int, records: int) -> list[bytes]:
     """Datagrams with that many records or a few more, the same ones each time."""
     draw = random.Random(version)
     each = EACH[version]
+    if version == SFLOW:
+        return [_sflow(number, each, draw) for number in range(-(-records // each))]
     template = struct.pack(">HH", 256, len(FIELDS)) + b"".join(struct.pack(">HH", *field) for field in FIELDS)
     learned = struct.pack(">HH", 2 if version == 10 else 0, 4 + len(template)) + template
     made = []
@@ -92,7 +107,24 @@ def _record(version: int, draw: random.Random) -> bytes:
     return RECORD.pack(src, dst, 0, *interfaces, 3, 180, 50_000, 60_000, sport, 7547, 6, 2, *([0] * 6))
 
 
-def measure_ours(datagrams: list[bytes]) -> float:
+def _sflow(number: int, each: int, draw: random.Random) -> bytes:
+    """A datagram of one agent with flow samples of one of its interfaces, 1 in 1,000 packets."""
+    head = struct.pack(">IIIIIII", 5, 1, 0xC0000201, 0, number + 1, 3_600_000, each)
+    return head + b"".join(_sample(number * each + k + 1, draw) for k in range(each))
+
+
+def _sample(number: int, draw: random.Random) -> bytes:
+    """A flow sample with a raw header of Ethernet, IPv4 and TCP."""
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 1480, number & 0xFFFF, 0, 60, 6, 0)
+    ip += struct.pack(">II", draw.getrandbits(32), draw.getrandbits(32))
+    tcp = struct.pack(">HHIIBBHHH", draw.randrange(1024, 65_536), 7547, number, 1, 0x50, 0x18, 8_192, 0, 0)
+    frame = (bytes.fromhex("02005e000101 02005e000201 0800") + ip + tcp).ljust(HEADER, b"x")
+    raw = struct.pack(">IIIIII", 1, 16 + HEADER, 1, 1_498, 4, HEADER) + frame
+    body = struct.pack(">IIIIIIII", number, 3, 1_000, number * 1_000 & 0xFFFF_FFFF, 0, 3, 7, 1) + raw
+    return struct.pack(">II", 1, len(body)) + body
+
+
+def measure_ours(datagrams: list[bytes], version: int) -> float:
     """Nanoseconds a record, the best of some rounds; the first compiles."""
     buffer = np.frombuffer(bytearray(b"".join(datagrams)), np.uint8)
     n = len(datagrams)
@@ -101,18 +133,23 @@ def measure_ours(datagrams: list[bytes]) -> float:
     table.off[1:] = np.cumsum(table.len[:-1])
     table.time[:] = NOW * 1_000_000_000 + np.arange(n)
     chunk = Chunk()
+    make = SflowDecoder if version == SFLOW else Decoder
     best = float("inf")
     for _ in range(ROUNDS):
-        decoder, tally, at = Decoder(), Tally(), 0
+        decoder, tally, at = make(), Tally(), 0
         start = time.process_time_ns()
         while at < n:
             at, _rows = decoder.feed(buffer, table, at, n, chunk.rows, 0, tally)
         best = min(best, (time.process_time_ns() - start) / tally.records)
+    if tally.records != n * EACH[version]:
+        raise MeasureError(f"we found {tally.records} records")
     return best
 
 
 def measure_package(datagrams: list[bytes], version: int) -> float | None:
-    """Nanoseconds a record of the `netflow` package; None where it is not installed."""
+    """Nanoseconds a record of the `netflow` package; None where it is not installed, and for sFlow."""
+    if version == SFLOW:
+        return None
     try:
         from netflow import parse_packet
     except ImportError:
@@ -130,8 +167,9 @@ def measure_package(datagrams: list[bytes], version: int) -> float | None:
 
 
 def measure_collector(datagrams: list[bytes], version: int) -> tuple[float | None, int]:
-    """Nanoseconds a record of nfcapd, and how many records it missed; None where it is not installed."""
-    program, reader = shutil.which("nfcapd"), shutil.which("nfdump")
+    """Nanoseconds a record of the collector, and how many it missed; None where it is not installed."""
+    name = COLLECTORS.get(version, "nfcapd")
+    program, reader = shutil.which(name), shutil.which("nfdump")
     if program is None or reader is None:
         return None, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +189,7 @@ def measure_collector(datagrams: list[bytes], version: int) -> tuple[float | Non
         ).stdout
     received = re.search(r"^Flows:\s*(\d+)", shown, re.MULTILINE)
     if received is None or not int(received[1]):
-        raise MeasureError("nfcapd received nothing")
+        raise MeasureError(f"{name} received nothing")
     records = int(received[1])
     return (usage.ru_utime + usage.ru_stime) * 1e9 / records, len(datagrams) * EACH[version] - records
 
@@ -161,7 +199,7 @@ def _send(datagrams: list[bytes], port: int) -> None:
     deadline = time.monotonic() + 10
     while f":{port:04X}" not in Path("/proc/net/udp").read_text():
         if time.monotonic() > deadline:
-            raise MeasureError("nfcapd does not listen")
+            raise MeasureError("the collector does not listen")
         time.sleep(0.02)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for number, datagram in enumerate(datagrams):
@@ -171,15 +209,21 @@ def _send(datagrams: list[bytes], port: int) -> None:
     time.sleep(0.5)
 
 
-def run(records: int) -> list[Result]:
-    """All versions."""
+def run(records: int, versions: Iterable[int] = EACH) -> list[Result]:
+    """One result a version."""
     results = []
-    for version in EACH:
+    for version in versions:
         note(f"{NAMES[version]}: {records:,} records")
         datagrams = make_datagrams(version, records)
         collector, missed = measure_collector(datagrams, version)
         results.append(
-            Result(version, measure_ours(datagrams), measure_package(datagrams, version), collector, missed)
+            Result(
+                version,
+                measure_ours(datagrams, version),
+                measure_package(datagrams, version),
+                collector,
+                missed,
+            )
         )
     return results
 
@@ -188,8 +232,12 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--records", type=int, default=600_000)
-    results = run(parser.parse_args().records)
-    print("| format | rearguard, ns a record | M records/s | `netflow` package | times | nfcapd | times |")
+    parser.add_argument("--only", choices=CHOICES, help="one version")
+    arguments = parser.parse_args()
+    results = run(arguments.records, [CHOICES[arguments.only]] if arguments.only else EACH)
+    print(
+        "| format | rearguard, ns a record | M records/s | `netflow` package | times | nfcapd, sfcapd | times |"
+    )
     print("|---|---|---|---|---|---|---|")
     for one in results:
         cells = [NAMES[one.version], f"{one.ours:.0f}", f"{1000 / one.ours:.1f}"]
@@ -197,7 +245,7 @@ def main() -> int:
             cells += ["-", "-"] if other is None else [f"{other:.0f}", f"{other / one.ours:.1f}"]
         print("| " + " | ".join(cells) + " |")
         if one.missed:
-            print(f"{NAMES[one.version]}: nfcapd did not receive {one.missed:,} records", file=sys.stderr)
+            print(f"{NAMES[one.version]}: {one.missed:,} records were not received", file=sys.stderr)
     return 0
 
 

@@ -56,7 +56,7 @@ def _open(data: bytes, window: int, options: Options) -> None:
         source.first_time()
         for chunk in source.chunks():
             rows += chunk.n
-            assert 0 < chunk.n <= len(chunk.rows.ts)
+            assert 0 < chunk.n <= len(chunk.rows)
             assert (chunk.column("end") >= chunk.column("ts")).all()
             assert (chunk.column("observer") < max(1, len(source.observers))).all()
             if rows > ROWS:

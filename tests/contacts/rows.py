@@ -84,7 +84,7 @@ def chunk_of(rows: Sequence[Row]) -> Chunk:
     columns = new_rows(max(len(rows), 1))
     for field in CHUNK:
         values = [row[field.name] for row in rows]
-        getattr(columns, field.name)[: len(rows)] = np.array(values, dtype=field.code)
+        columns[field.name][: len(rows)] = np.array(values, dtype=field.code)
     return Chunk(columns, len(rows))
 
 

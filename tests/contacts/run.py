@@ -18,7 +18,7 @@ from tests.contacts.reference import World
 from tests.contacts.rows import Row, chunk_of
 
 from rearguard.catalogue import load
-from rearguard.contacts.fold import fold_contacts, fold_hosts
+from rearguard.contacts.fold import fold_contacts
 from rearguard.contacts.guarding import build_guard
 from rearguard.contacts.observing import Places
 from rearguard.contacts.reducer import Partials, Reducer, Sizes
@@ -175,7 +175,7 @@ def facts_of(partials: Partials, shuffle: npt.NDArray[Any] | None = None) -> Fac
             rows[np.argsort(np.resize(shuffle, len(rows)), kind="stable")]
             for rows in (contacts, census, hosts)
         )
-    return Facts(_tuples(fold_contacts(contacts), CONTACT), _cells(census), _tuples(fold_hosts(hosts), HOST))
+    return Facts(_tuples(fold_contacts(contacts), CONTACT), _cells(census), _hosts(hosts))
 
 
 def _all(spill: PartitionedSpill | Spill) -> npt.NDArray[Any]:
@@ -190,6 +190,16 @@ def _tuples(rows: npt.NDArray[Any], table: tuple[Field, ...]) -> list[tuple[Any,
     keys = [i for i, item in enumerate(table) if item.merge == "key"]
     found = [tuple(row) for row in zip(*(rows[item.name].tolist() for item in table), strict=True)]
     return sorted(found, key=lambda row: [row[i] for i in keys])
+
+
+def _hosts(rows: npt.NDArray[Any]) -> list[tuple[Any, ...]]:
+    """Host partials merged here, for the product asks only whether there is one."""
+    merged: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for high, low, observer, first, last, packets in _tuples(rows, HOST):
+        _, _, _, *have = merged.get((high, low, observer), (0, 0, 0, first, last, 0))
+        times = min(have[0], first), max(have[1], last)
+        merged[high, low, observer] = (high, low, observer, *times, have[2] + packets)
+    return list(merged.values())
 
 
 def _cells(rows: npt.NDArray[Any]) -> list[tuple[Any, ...]]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contacts import reference
 
-from rearguard.contacts.fold import fold_census, fold_contacts, fold_hosts, largest_census, merge_observers
-from rearguard.model.fields import CENSUS, CONTACT, HOST, Field, dtype, key_names
+from rearguard.contacts.fold import fold_census, fold_contacts, largest_census, merge_observers
+from rearguard.model.fields import CENSUS, CONTACT, Field, dtype, key_names
 
 Values = dict[str, Any]
 SMALL = st.integers(0, 3)
@@ -69,7 +69,6 @@ def expected(rows: list[Values], table: tuple[Field, ...]) -> list[Values]:
 
 FOLDS: dict[str, tuple[tuple[Field, ...], Any]] = {
     "contacts": (CONTACT, fold_contacts),
-    "hosts": (HOST, fold_hosts),
     "census": (CENSUS, fold_census),
 }
 

@@ -14,7 +14,8 @@ from tests.contacts.run import policy_with
 from rearguard.catalogue import load
 from rearguard.contacts.guarding import build_guard
 from rearguard.contacts.lone import label_ends
-from rearguard.contacts.place import DST_OURS, SRC_OURS, place_rows
+from rearguard.contacts.place import DST_OURS, SRC_OURS
+from rearguard.contacts.screen import new_picked, screen
 from rearguard.contacts.single import SINGLE
 from rearguard.model.address import Address, Network, halves
 from rearguard.model.bits import TCP, UDP
@@ -74,7 +75,7 @@ def test_an_address_is_ours_where_the_table_labels_it(nets: list[Network], more:
     asked = [address for address in asked if address.version == 4 or address.ipv4_mapped is None]
     rows = [between(one, other) for one, other in zip(asked, asked[::-1], strict=True)]
     place = np.zeros(max(len(rows), 1), dtype=np.uint8)
-    place_rows(chunk_of(rows).rows, len(rows), Guard.build(table, []), place)
+    screen(chunk_of(rows).rows, len(rows), Guard.build(table, []), place, new_picked(len(rows)))
     for found, one, other in zip(place, asked, asked[::-1], strict=False):
         assert bool(found & SRC_OURS) == (table.label_of(one) >= 0), one
         assert bool(found & DST_OURS) == (table.label_of(other) >= 0), other

@@ -17,7 +17,7 @@ from tests.sources.build import ip4, pcap, tcp
 from rearguard.contacts.reducer import Partials, Reducer, Sizes
 from rearguard.contacts.view import SourceInfo
 from rearguard.model.address import V4_MAPPED, from_halves
-from rearguard.model.chunk import Chunk, new_rows
+from rearguard.model.chunk import ROWS, Chunk, new_rows
 from rearguard.report.progress import Silent
 from rearguard.report.run import analyze
 
@@ -107,17 +107,16 @@ SEEN = [(23, 5), (23, 2), (23, 9), (7547, 1), (7547, 3), (50505, 61), (50506, 62
 def spoofed(count: int) -> list[Chunk]:
     """SYNs from as many sources to one network, one each."""
     chunks = []
-    for start in range(0, count, 32_768):
-        n = min(32_768, count - start)
+    for start in range(0, count, ROWS):
+        n = min(ROWS, count - start)
         rows = new_rows(n)
         one = chunk_of([packet()]).rows
-        for column, value in zip(rows, one, strict=True):
-            column[:] = value[0]
+        rows[:] = one[0]
         number = np.arange(start, start + n, dtype=np.uint64)
-        rows.src_lo[:] = np.uint64(V4_MAPPED | 0x0B00_0000) + number * np.uint64(13)
-        rows.dst_lo[:] = np.uint64(V4_MAPPED | 0xC633_6400) + number % np.uint64(256)
-        rows.ts[:] = rows.end[:] = START + number.astype(np.int64) * 1000
-        rows.record[:] = number + np.uint64(1)
+        rows["src_lo"][:] = np.uint64(V4_MAPPED | 0x0B00_0000) + number * np.uint64(13)
+        rows["dst_lo"][:] = np.uint64(V4_MAPPED | 0xC633_6400) + number % np.uint64(256)
+        rows["ts"][:] = rows["end"][:] = START + number.astype(np.int64) * 1000
+        rows["record"][:] = number + np.uint64(1)
         chunks.append(Chunk(rows, n))
     return chunks
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -17,22 +16,10 @@ from hypothesis import given, settings
 from rearguard.contacts import initiations, single
 from rearguard.model import fields
 
-
-class Element(np.void):
-    """One row of a table, whose fields are attributes (numpy's own record hides those named like its methods)."""
-
-    def __getattribute__(self, name: str) -> Any:
-        dtype = super().__getattribute__("dtype")
-        return self[name] if name in dtype.names else super().__getattribute__(name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        self[name] = value
-
-
 packed = fields.dtype
-fields.dtype = lambda table: np.dtype((Element, packed(table)))
-single.SINGLE = np.dtype((Element, single.SINGLE))
-initiations.INITIATION = np.dtype((Element, initiations.INITIATION))
+fields.dtype = lambda table: np.dtype((fields.Element, packed(table)))
+single.SINGLE = np.dtype((fields.Element, single.SINGLE))
+initiations.INITIATION = np.dtype((fields.Element, initiations.INITIATION))
 
 
 def main(captures: list[str]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rearguard.contacts.place import place_rows
-from rearguard.contacts.reducer import Lanes
+from rearguard.contacts.lanes import Lanes
+from rearguard.contacts.screen import new_picked, screen
 from rearguard.dialogue.collector import HEAD, Collector, Limits
 from rearguard.dialogue.fold import Dialogue, Omitted, dialogues
 from rearguard.dialogue.layout import Ports
@@ -74,16 +74,16 @@ def chunk_of(packets: Sequence[Packet]) -> Chunk:
     buffer = b"".join(packet.payload for packet in packets)
     at = 0
     for i, packet in enumerate(packets):
-        rows.src_hi[i], rows.src_lo[i] = halves(ipaddress.ip_address(packet.src))
-        rows.dst_hi[i], rows.dst_lo[i] = halves(ipaddress.ip_address(packet.dst))
+        rows[i].src_hi, rows[i].src_lo = halves(ipaddress.ip_address(packet.src))
+        rows[i].dst_hi, rows[i].dst_lo = halves(ipaddress.ip_address(packet.dst))
         for name in ("sport", "dport", "proto", "flags", "seq", "ack", "frag", "why", "ts"):
-            getattr(rows, name)[i] = getattr(packet, name)
-        rows.end[i] = packet.ts
-        rows.packets[i] = rows.sampling[i] = 1
-        rows.known[i] = KNOWN_PACKET
-        rows.record[i] = packet.rec
-        rows.pay_off[i], rows.pay_len[i] = at, len(packet.payload)
-        rows.pay_wire[i] = len(packet.payload) if packet.wire is None else packet.wire
+            rows[name][i] = getattr(packet, name)
+        rows[i].end = packet.ts
+        rows[i].packets = rows[i].sampling = 1
+        rows[i].known = KNOWN_PACKET
+        rows[i].record = packet.rec
+        rows[i].pay_off, rows[i].pay_len = at, len(packet.payload)
+        rows[i].pay_wire = len(packet.payload) if packet.wire is None else packet.wire
         at += len(packet.payload)
     return Chunk(rows, len(packets), np.frombuffer(buffer, np.uint8).copy())
 
@@ -114,7 +114,7 @@ def run(
             for packets in chunks:
                 chunk = chunk_of(packets)
                 place = np.zeros(max(len(packets), 1), np.uint8)
-                place_rows(chunk.rows, chunk.n, own, place)
+                screen(chunk.rows, chunk.n, own, place, new_picked(ROWS))
                 row_lanes = np.array([packet.lane for packet in packets] or [0], np.uint32)
                 worker.feed(chunk, place, row_lanes, np.uint64(0))
         for worker in workers:
@@ -140,7 +140,7 @@ def of_capture(path: Path, head: int = HEAD, listed: Sequence[tuple[int, int]] =
         for chunk in source.chunks():
             observers = chunk.column("observer").tolist()
             row_lanes = np.array([lanes.number(observer, 1) for observer in observers], np.uint32)
-            place_rows(chunk.rows, chunk.n, own, place)
+            screen(chunk.rows, chunk.n, own, place, new_picked(ROWS))
             worker.feed(chunk, place, row_lanes, np.uint64(0))
         worker.finish()
         found = dialogues(sink, lanes, head=head)

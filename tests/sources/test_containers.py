@@ -90,7 +90,7 @@ def test_the_largest_record_is_read(tmp_path: Path) -> None:
 def test_more_records_than_a_chunk_holds(tmp_path: Path) -> None:
     path = write(tmp_path, b.pcap(*[b.SYN] * 70_000, link=101, step=0))
     with open_source(str(path)) as source:
-        sizes = [(chunk.n, int(chunk.rows.record[0])) for chunk in source.chunks()]
+        sizes = [(chunk.n, int(chunk.rows[0].record)) for chunk in source.chunks()]
     assert len(sizes) > 2
     assert all(0 < n <= ROWS for n, _ in sizes)
     assert [first for _, first in sizes] == list(accumulate((n for n, _ in sizes[:-1]), initial=1))

@@ -10,6 +10,7 @@ import pytest
 
 from rearguard.sources.ipfix_file import IpfixFile
 from rearguard.sources.opening import open_source
+from rearguard.sources.reader import Exporter
 
 from . import exports_build as b
 
@@ -172,6 +173,50 @@ def test_a_rate_may_change_and_come_back() -> None:
     for i, rate in enumerate((10, 20, 10, 10)):
         datagrams.append(b.v9(b.a_set(300, u32(0, rate)), b.a_set(256, DATA), sequence=i + 1))
     assert [row["sampling"] for row in b.feed(*datagrams).rows] == [10, 20, 10, 10]
+
+
+def _told_rates(*told: tuple[int, int]) -> Exporter:
+    """What is known of an exporter after options told these rates of these samplers, one second after the other."""
+    datagrams = [b.v9(b.options(9, 300, ((0, 1, 4),), ((0, 48, 1), (0, 50, 4))))]
+    for i, one in enumerate(told):
+        datagrams.append(b.v9(b.a_set(300, u32(0) + struct.pack(">BI", *one)), sequence=i + 1))
+    return b.feed(*datagrams).exporter
+
+
+@pytest.mark.parametrize(
+    ("told", "spread", "since"),
+    [
+        ([(1, 100), (1, 100)], (100, 100, 100), None),
+        ([(1, 100), (1, 1000), (1, 1000)], (1000, 100, 1000), b.NOW + 2),
+        ([(1, 1000), (1, 10), (1, 100)], (100, 10, 1000), None),  # changed twice
+        ([(1, 100), (2, 1000)], (1000, 100, 1000), None),  # two samplers, nothing changed
+    ],
+)
+def test_the_rates_that_there_were_are_remembered(
+    told: list[tuple[int, int]], spread: tuple[int, int, int], since: int | None
+) -> None:
+    one = _told_rates(*told)
+    assert (one.rate, one.rate_least, one.rate_most) == spread
+    assert one.rate_since == (None if since is None else since * b.SECOND)
+
+
+@pytest.mark.parametrize(
+    ("rates", "spread", "since"),
+    [
+        ([100, 100], (100, 100, 100), None),
+        ([100, 0, 1000], (1000, 100, 1000), b.NOW + 2),
+        ([100, 1000, 100], (100, 100, 1000), None),
+        ([0, 0], (0, 0, 0), None),
+    ],
+)
+def test_so_are_those_of_headers(rates: list[int], spread: tuple[int, int, int], since: int | None) -> None:
+    datagrams = [
+        b.v5(b.v5_record(), sequence=i, seconds=b.NOW + i, sampling=1 << 14 | rate if rate else 0)
+        for i, rate in enumerate(rates)
+    ]
+    one = b.feed(*datagrams).exporter
+    assert (one.rate, one.rate_least, one.rate_most) == spread
+    assert one.rate_since == (None if since is None else since * b.SECOND)
 
 
 def test_rates_belong_to_one_domain() -> None:

@@ -116,6 +116,53 @@ def test_our_own_columns_in_every_type(tmp_path: Path, changes: dict[str, Any]) 
     assert source.tally.complete
 
 
+NUMBER = 0xCB007107
+"""203.0.113.7."""
+
+
+@pytest.mark.parametrize(
+    ("column", "sources"),
+    [
+        (pa.array([NUMBER, 1], pa.uint32()), ["203.0.113.7", "0.0.0.1"]),
+        (pa.array([NUMBER, 1], pa.int64()), ["203.0.113.7", "0.0.0.1"]),
+        (pa.array([NUMBER - 2**32, 1], pa.int32()), ["203.0.113.7", "0.0.0.1"]),
+        (
+            pa.array([float(NUMBER), None], pa.float64()),
+            ["203.0.113.7"],
+        ),  # as pandas writes numbers with gaps
+        (pa.array([b"\xcb\x00\x71\x07", b"1.2."], pa.binary(4)), ["203.0.113.7", "49.46.50.46"]),
+    ],
+    ids=["uint32", "int64", "int32", "float64", "4 bytes"],
+)
+def test_addresses_of_ipv4_may_be_numbers_or_four_bytes(
+    tmp_path: Path, column: Any, sources: list[str]
+) -> None:
+    rows, source = read_log(save(tmp_path / "day.parquet", OWN | {"src": column}))
+    assert [row["src"] for row in rows] == sources
+    assert source.tally.skipped.get("bad-line", 0) == 0
+
+
+def test_numbers_that_are_no_address_and_columns_for_both_families(tmp_path: Path) -> None:
+    wrong = {"src": pa.array([2**32, -1], pa.int64())}
+    rows, source = read_log(save(tmp_path / "wrong.parquet", OWN | wrong))
+    assert rows == []
+    assert source.tally.skipped == {"bad-line": 2}
+    assert source.tally.first_bad == "record 1: src (column src) cannot be read"
+    rule = ColumnRule.model_validate(
+        {"match": "*", "fields": {"src": ["v4", "v6"], "dst": "to", "proto": "p", "start": "t"}}
+    )
+    table = {
+        "v4": pa.array([NUMBER, 0, 0, None], pa.uint32()),
+        "v6": pa.array([bytes(16), packed("2001:db8::1"), None, packed("2001:db8::2")], pa.binary(16)),
+        "to": pa.array([1, 2, 3, 4], pa.uint32()),
+        "p": pa.array([6] * 4),
+        "t": pa.array([MOMENT] * 4),
+    }
+    rows, source = read_log(save(tmp_path / "both.parquet", table), lake=rule)
+    assert [row["src"] for row in rows] == ["203.0.113.7", "2001:db8::1", "2001:db8::2"]
+    assert source.tally.skipped == {"no-addresses": 1}
+
+
 def test_akvorado_exports_its_table(tmp_path: Path) -> None:
     columns = {
         "TimeReceived": pa.array([datetime.fromtimestamp(MOMENT / 1e9, UTC)], pa.timestamp("s", "UTC")),

@@ -131,12 +131,30 @@ def test_counts_that_lie_cost_no_more_than_the_bytes_that_are_there() -> None:
     assert outcome.tally.skipped == {"bad-datagram": 3, "bad-flow-record": 8_000}
 
 
+FAR_CLASSES = [
+    s.datagram(
+        *(
+            s.flow(s.plain4(), kind=kind, number=number, expanded=True)
+            for kind in (0, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
+        ),
+        number=number,
+    )
+    for number in (1, 3)
+]
+
+
+def test_any_class_of_a_data_source_is_one_of_its_own() -> None:
+    """Of 32 bits; gaps between samples are counted for each."""
+    assert agree(FAR_CLASSES).agents[0].lost_samples == 4
+
+
 def test_uncompiled_it_says_the_same(project: Path) -> None:
     """The kernels as plain Python; the only warning is that hashes wrap around, as they do compiled."""
     check = (
-        "from tests.sources import test_sflow as t, sflow_build as s\n"
+        "from tests.sources import test_sflow as t, test_sflow_hostile as hostile, sflow_build as s\n"
         "from tests.sources.sflow_outcome import agree\n"
         "agree([s.datagram(s.flow(one), s.counters(), number=n) for n, one in enumerate(t.FRAMES.values())])\n"
+        "agree(hostile.FAR_CLASSES)\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore:overflow encountered:RuntimeWarning", "-c", check],

@@ -46,7 +46,7 @@ def ours(path: Path, exports: bool = True) -> tuple[list[Row], Counter[str]]:
     rows: list[Row] = []
     with open_source(str(path), options=Options(exports=exports)) as source:
         for chunk in source.chunks():
-            names = [name for name in chunk.rows._fields if name not in ("pay_off", "pay_len")]
+            names = [name for name in chunk.rows.dtype.names if name not in ("pay_off", "pay_len")]
             for values in zip(*(chunk.column(name).tolist() for name in names), strict=True):
                 row = dict(zip(names, values, strict=True))
                 seen = source.observers[row.pop("observer")]

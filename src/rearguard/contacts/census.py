@@ -120,8 +120,8 @@ _DIRECTION[SRC_OURS | DST_OURS] = INTERNAL
 @kernel
 def find_cells(
     rows: Any,
+    picked: npt.NDArray[np.int32],
     start: int,
-    n: int,
     place: npt.NDArray[np.uint8],
     lanes: npt.NDArray[np.uint32],
     pool: Pool,
@@ -129,28 +129,29 @@ def find_cells(
     span: int,
     guard: Guard,
 ) -> int:
-    """Put the cell of rows ``start``.. into ``found``, NO_TRY for a row that tries nothing; returns the first row
-    whose cell has no place yet.
+    """Put the cells of the rows ``picked[start:]`` into ``found``, NO_TRY for a row that tries nothing; returns the
+    index of the first row whose cell has no place yet.
 
-    That is ``n``, or a row outside of the pool's minutes (``span`` of them, at most 64), or one for which the pool
-    is full. A cell's ``observer`` holds the lane until the caller resolves it; lanes are below 2^26. Finding and
-    counting are two passes because each is a load that depends on the one before; apart, the loads of many rows
-    overlap.
+    That is the length of ``picked``, or the index of a row outside of the pool's minutes (``span`` of them, at most
+    64), or of one for which the pool is full. A cell's ``observer`` holds the lane until the caller resolves it;
+    lanes are below 2^26. Finding and counting are two passes because each is a load that depends on the one before;
+    apart, the loads of many rows overlap.
     """
     begin = pool.now[MINUTE] * NS_PER_MINUTE
-    for i in range(start, n):
+    for j in range(start, picked.size):
+        i = picked[j]
         if _tries(rows, i, guard) == 0:
-            found[i] = NO_TRY
+            found[j] = NO_TRY
             continue
-        if rows.ts[i] < begin or rows.ts[i] - begin >= span * NS_PER_MINUTE:
+        if rows[i].ts < begin or rows[i].ts - begin >= span * NS_PER_MINUTE:
             if pool.now[CELLS] > 0:
-                return i
-            pool.now[MINUTE] = rows.ts[i] // NS_PER_MINUTE - span // 2
+                return j
+            pool.now[MINUTE] = rows[i].ts // NS_PER_MINUTE - span // 2
             begin = pool.now[MINUTE] * NS_PER_MINUTE
-        minute = (rows.ts[i] - begin) // NS_PER_MINUTE
+        minute = (rows[i].ts - begin) // NS_PER_MINUTE
         lane = lanes[i]
-        proto = rows.proto[i]
-        port = rows.dport[i]
+        proto = rows[i].proto
+        port = rows[i].dport
         direction = _DIRECTION[place[i]]
         word = np.uint64(port) | np.uint64(proto) << np.uint64(16) | direction << np.uint64(24)
         word |= np.uint64(lane) << np.uint64(32) | np.uint64(minute) << np.uint64(58)
@@ -159,7 +160,7 @@ def find_cells(
         if pool.entry[at] == 0:
             k = pool.now[CELLS]
             if k == pool.cells.size:
-                return i
+                return j
             pool.now[CELLS] += 1
             pool.entry[at] = k + 1
             pool.at[k] = at
@@ -174,8 +175,8 @@ def find_cells(
             cell.packets = cell.bytes = cell.tries = 0
             cell.sources[:] = 0
             cell.targets[:] = 0
-        found[i] = pool.entry[at] - 1
-    return n
+        found[j] = pool.entry[at] - 1
+    return picked.size
 
 
 @inlined
@@ -197,22 +198,29 @@ def _block(pool: Pool, word: np.uint64) -> int:
 
 @kernel
 def count_cells(
-    rows: Any, start: int, n: int, guard: Guard, pool: Pool, found: npt.NDArray[np.int32]
+    rows: Any,
+    picked: npt.NDArray[np.int32],
+    start: int,
+    end: int,
+    guard: Guard,
+    pool: Pool,
+    found: npt.NDArray[np.int32],
 ) -> None:
-    """Count rows ``start``..``n-1``, whose cells were found."""
-    for i in range(start, n):
-        if found[i] == NO_TRY:
+    """Count the rows ``picked[start:end]``, whose cells were found."""
+    for j in range(start, end):
+        if found[j] == NO_TRY:
             continue
-        cell = pool.cells[found[i]]
-        cell.packets += rows.packets[i]
-        cell.bytes += rows.bytes[i]
+        i = picked[j]
+        cell = pool.cells[found[j]]
+        cell.packets += rows[i].packets
+        cell.bytes += rows[i].bytes
         cell.tries += _tries(rows, i, guard)
-        high, low = rows.src_hi[i], rows.src_lo[i]
+        high, low = rows[i].src_hi, rows[i].src_lo
         if high == 0 and low >> np.uint64(32) == _V4_PREFIX:
             _sketch(cell.sources, mix2(np.uint64(0), low >> np.uint64(8)))
         else:
             _sketch(cell.sources, mix2(high >> np.uint64(16), np.uint64(1)))
-        _sketch(cell.targets, mix2(rows.dst_hi[i], rows.dst_lo[i]))
+        _sketch(cell.targets, mix2(rows[i].dst_hi, rows[i].dst_lo))
 
 
 @inlined
@@ -223,19 +231,19 @@ def _tries(rows: Any, i: int, guard: Guard) -> np.uint64:
     port that it went to is a service (rule A3).
     """
     nothing, one = np.uint64(0), np.uint64(1)
-    why, proto = rows.why[i], rows.proto[i]
+    why, proto = rows[i].why, rows[i].proto
     if why & WHY_PACKET == 0 or why & WHY_RESPONDER:
         return nothing
     if proto == UDP:
-        return np.uint64(rows.packets[i]) if why & WHY_INITIATOR or guard.udp[rows.sport[i]] == 0 else nothing
+        return np.uint64(rows[i].packets) if why & WHY_INITIATOR or guard.udp[rows[i].sport] == 0 else nothing
     if proto != TCP:
         return nothing
-    if rows.known[i] & KNOWN_FLAGS == 0:
+    if rows[i].known & KNOWN_FLAGS == 0:
         return one if why & WHY_INITIATOR else nothing
-    flags = rows.flags[i] & (SYN | ACK)
+    flags = rows[i].flags & (SYN | ACK)
     if flags == SYN:
-        return np.uint64(rows.packets[i])
-    if flags != SYN | ACK or rows.known[i] & KNOWN_ONE_PACKET:
+        return np.uint64(rows[i].packets)
+    if flags != SYN | ACK or rows[i].known & KNOWN_ONE_PACKET:
         return nothing
-    served = guard.tcp[rows.dport[i]] != 0 and guard.tcp[rows.sport[i]] == 0
+    served = guard.tcp[rows[i].dport] != 0 and guard.tcp[rows[i].sport] == 0
     return one if why & WHY_INITIATOR or served else nothing

@@ -15,10 +15,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from rearguard.contacts.records import copied
 from rearguard.model.bits import (
     FIN,
     PSH,
@@ -30,6 +26,7 @@ from rearguard.model.bits import (
     SEEN_SYNACK,
     TCP,
 )
+from rearguard.model.compiled import inlined
 
 __all__ = ["CLOCK", "answer_first", "opener_first", "read_flows"]
 
@@ -40,45 +37,41 @@ for round trips below it."""
 
 _FLOW = 1  # proof_rank of a flow with SYN and ACK
 
-Mask = npt.NDArray[np.bool_]
 
-
-def _both(rows: npt.NDArray[Any]) -> Mask:
+@inlined
+def _both(row: Any) -> bool:
     """Both directions hold a flow with SYN and ACK, and the pointers show the first one of each."""
-    told: Mask = (rows["proto"] == TCP) & (rows["seen_c"] & rows["seen_s"] & SEEN_FLOW_SYN > 0)
-    first: Mask = (rows["proof_rank_c"] == _FLOW) & (rows["proof_rank_s"] == _FLOW)
-    return told & first
+    told = row.proto == TCP and row.seen_c & row.seen_s & SEEN_FLOW_SYN != 0
+    return bool(told and row.proof_rank_c == _FLOW and row.proof_rank_s == _FLOW)
 
 
-def opener_first(rows: npt.NDArray[Any]) -> Mask:
+@inlined
+def opener_first(row: Any) -> bool:
     """Rule A3, first-seen: the client's flow began first."""
-    first: Mask = rows["proof_time_s"] > rows["proof_time_c"] + CLOCK
-    return _both(rows) & first
+    return bool(_both(row) and row.proof_time_s > row.proof_time_c + CLOCK)
 
 
-def answer_first(rows: npt.NDArray[Any]) -> Mask:
+@inlined
+def answer_first(row: Any) -> bool:
     """The "server's" flow began first, so it is who opened."""
-    first: Mask = rows["proof_time_c"] > rows["proof_time_s"] + CLOCK
-    return _both(rows) & first
+    return bool(_both(row) and row.proof_time_c > row.proof_time_s + CLOCK)
 
 
-def read_flows(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The rows (a copy where anything changes) with what is certain about their flows: SEEN_SYNACK of the server,
-    SEEN_ACK of the client; and its connections among ``tries`` and ``unacked``, as their SYNs would be."""
-    flows = (rows["seen_c"] | rows["seen_s"]) & SEEN_FLOW_SYN > 0
-    if not flows.any():
-        return rows
-    rows = copied(rows)
-    opened = opener_first(rows)
-    bare = rows["seen_c"] & SEEN_SYN > 0
-    not_called = (rows["seen_s"] & SEEN_SYN > 0) | answer_first(rows)
-    answered = (rows["seen_s"] & SEEN_FLOW_SYN > 0) & (bare | opened) & ~not_called
-    rows["seen_s"] |= np.where(answered, SEEN_SYNACK, 0).astype(rows["seen_s"].dtype)
-    went_on = (rows["seen_c"] & SEEN_FLOW_SYN > 0) & ~not_called
-    rows["seen_c"] |= np.where(went_on & opened, SEEN_ACK, 0).astype(rows["seen_c"].dtype)
-    # SYN+ACKs that were sent again have the same two bits; a client's connection has more in it (rule B5).
-    more = (rows["flags_c"] & (PSH | FIN | RST) > 0) | (rows["seen_c"] & SEEN_DATA > 0)
-    sessions = np.where(went_on & (opened | more), rows["sessions"], 0).astype(np.uint64)
-    rows["tries"] += sessions
-    rows["unacked"] += sessions
-    return rows
+@inlined
+def read_flows(row: Any) -> tuple[int, int, int]:
+    """What is certain about the flows of a row: ``seen_c`` with SEEN_ACK and ``seen_s`` with SEEN_SYNACK where that
+    holds; and how many connections of the client count as its SYNs would, among ``tries`` and ``unacked``."""
+    seen_c, seen_s, sessions = int(row.seen_c), int(row.seen_s), 0
+    if (seen_c | seen_s) & SEEN_FLOW_SYN == 0:
+        return seen_c, seen_s, sessions
+    opened = opener_first(row)
+    called = seen_s & SEEN_SYN == 0 and not answer_first(row)
+    if called and seen_s & SEEN_FLOW_SYN != 0 and (seen_c & SEEN_SYN != 0 or opened):
+        seen_s |= SEEN_SYNACK
+    if called and seen_c & SEEN_FLOW_SYN != 0:
+        # SYN+ACKs that were sent again have the same two bits; a client's connection has more in it (rule B5).
+        if opened or row.flags_c & (PSH | FIN | RST) != 0 or seen_c & SEEN_DATA != 0:
+            sessions = int(row.sessions)
+        if opened:
+            seen_c |= SEEN_ACK
+    return seen_c, seen_s, sessions

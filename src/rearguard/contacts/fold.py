@@ -18,7 +18,7 @@ from rearguard.contacts.mix import mix5
 from rearguard.contacts.pointer import comes_first
 from rearguard.model.compiled import inlined, kernel
 
-__all__ = ["fold_census", "fold_contacts", "fold_hosts", "largest_census", "merge_observers"]
+__all__ = ["fold_census", "fold_contacts", "largest_census", "merge_observers"]
 
 
 def fold_contacts(rows: npt.NDArray[Any], *, spent: bool = False) -> npt.NDArray[Any]:
@@ -191,42 +191,6 @@ def _fold_observers(
             into.observer, into.sampling = row.observer, row.sampling
             most[place] = packets
     return n
-
-
-@kernel
-def _fold_host_rows(rows: Any, table: npt.NDArray[np.int32], out: Any) -> int:
-    n = 0
-    last = np.uint64(table.size - 1)
-    for i in range(rows.size):
-        row = rows[i]
-        h = mix5(row.addr_hi, row.addr_lo, np.uint64(row.observer), np.uint64(0), np.uint64(0))
-        at = (h >> np.uint64(8)) & last
-        while table[at] != 0:
-            other = out[table[at] - 1]
-            if (
-                other.addr_lo == row.addr_lo
-                and other.addr_hi == row.addr_hi
-                and other.observer == row.observer
-            ):
-                break
-            at = (at + np.uint64(1)) & last
-        if table[at] == 0:
-            out[n] = row
-            n += 1
-            table[at] = n
-        else:
-            other = out[table[at] - 1]
-            other.first = min(other.first, row.first)
-            other.last = max(other.last, row.last)
-            other.packets += row.packets
-    return n
-
-
-def fold_hosts(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """One HOST row an address and observer."""
-    out = np.empty_like(rows)
-    table = np.zeros(table_size(len(rows)), dtype=np.int32)
-    return out[: _fold_host_rows(rows, table, out)]
 
 
 def fold_census(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.contacts.place import SRC_OURS
-from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_INITIATOR, WHY_QUOTED
+from rearguard.model.bits import ACK, KNOWN_FLAGS, SYN, TCP, UDP, WHY_INITIATOR
 from rearguard.model.compiled import kernel
 
 if TYPE_CHECKING:
@@ -47,24 +46,22 @@ _KEY = ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto", "mi
 
 @kernel
 def note_initiations(
-    rows: Any, n: int, place: npt.NDArray[np.uint8], source: np.uint64, out: npt.NDArray[Any]
+    rows: Any, picked: npt.NDArray[np.int32], source: np.uint64, out: npt.NDArray[Any]
 ) -> int:
-    """Write those of the rows that are initiations of ours to ``out`` (room for n); returns how many."""
+    """Write those of the rows ``picked`` (what ours sent) that open something to ``out``; returns how many."""
     m = 0
-    for i in range(n):
-        if place[i] & SRC_OURS == 0 or rows.why[i] & WHY_QUOTED:
-            continue
-        if rows.proto[i] == TCP:
-            bare = rows.known[i] & KNOWN_FLAGS != 0 and rows.flags[i] & (SYN | ACK) == SYN
-            if not bare and rows.why[i] & WHY_INITIATOR == 0:
+    for i in picked:
+        if rows[i].proto == TCP:
+            bare = rows[i].known & KNOWN_FLAGS != 0 and rows[i].flags & (SYN | ACK) == SYN
+            if not bare and rows[i].why & WHY_INITIATOR == 0:
                 continue
-        elif rows.proto[i] != UDP or rows.dport[i] != TFTP:
+        elif rows[i].proto != UDP or rows[i].dport != TFTP:
             continue
         one = out[m]
-        one.client_hi, one.client_lo = rows.src_hi[i], rows.src_lo[i]
-        one.server_hi, one.server_lo = rows.dst_hi[i], rows.dst_lo[i]
-        one.time, one.rec = rows.ts[i], source | rows.record[i]
-        one.port, one.client_port, one.proto = rows.dport[i], rows.sport[i], rows.proto[i]
+        one.client_hi, one.client_lo = rows[i].src_hi, rows[i].src_lo
+        one.server_hi, one.server_lo = rows[i].dst_hi, rows[i].dst_lo
+        one.time, one.rec = rows[i].ts, source | rows[i].record
+        one.port, one.client_port, one.proto = rows[i].dport, rows[i].sport, rows[i].proto
         m += 1
     return m
 

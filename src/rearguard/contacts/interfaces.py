@@ -34,9 +34,9 @@ class Rights:
     request_names: tuple[str, ...]
     session_names: tuple[str, ...]
     may_request: npt.NDArray[np.bool_]  # [label, interface]
-    _by_port: npt.NDArray[np.int32]  # [0 tcp | 1 udp, port] -> interface of a device
-    _moved: tuple[tuple[int, int, int, int], ...]  # (network, protocol, port, interface)
-    _at_controller: dict[tuple[int, int, int], int]  # (label, protocol, port) -> interface
+    by_port: npt.NDArray[np.int32]  # [0 tcp | 1 udp, port] -> interface of a device
+    moved: tuple[tuple[int, int, int, int], ...]  # (network, protocol, port, interface)
+    controller_ports: dict[tuple[int, int, int], int]  # (label, protocol, port) -> interface
 
     @classmethod
     def build(cls, policy: Policy, catalogue: Catalogue) -> Rights:
@@ -72,22 +72,22 @@ class Rights:
     def of_device(self, proto: npt.NDArray[Any], port: npt.NDArray[Any], network: Index) -> Index:
         """The interface of a device that listens there; NONE: not a management interface."""
         kind = np.where(proto == PROTOCOL["tcp"], 0, 1)
-        found: Index = self._by_port[kind, port]
-        for label, at_proto, at_port, interface in self._moved:
+        found: Index = self.by_port[kind, port]
+        for label, at_proto, at_port, interface in self.moved:
             found = np.where((network == label) & (proto == at_proto) & (port == at_port), interface, found)
         return found
 
     def ports(self) -> npt.NDArray[np.uint8]:
         """uint8[0 tcp | 1 udp, port]: 1 where a device listens for an interface in some network."""
-        table: npt.NDArray[np.uint8] = (self._by_port != NONE).astype(np.uint8)
-        for _, proto, port, _ in self._moved:
+        table: npt.NDArray[np.uint8] = (self.by_port != NONE).astype(np.uint8)
+        for _, proto, port, _ in self.moved:
             table[0 if proto == PROTOCOL["tcp"] else 1, port] = 1
         return table
 
     def at_controller(self, label: Index, proto: npt.NDArray[Any], port: npt.NDArray[Any]) -> Index:
         """The interface on which the controller with this ``sessions`` label listens there, or NONE."""
         found = np.full(len(label), NONE, dtype=np.int32)
-        for (at, at_proto, at_port), interface in self._at_controller.items():
+        for (at, at_proto, at_port), interface in self.controller_ports.items():
             found[(label == at) & (proto == at_proto) & (port == at_port)] = interface
         return found
 

@@ -1,286 +1,173 @@
 """The judged view: policy and catalogue applied to folded contacts (SEMANTICS A).
 
 Everything here is a pure function of one folded contact, the policy, the catalogue and which of our
-addresses were seen sending. It is vectorised over rows; nothing is stored back into the facts.
+addresses were seen sending. What is decided is in the kernel (:mod:`rearguard.contacts.verdict`); here its tables
+are laid out, and its columns become Arrow's without a copy. Nothing is stored back into the facts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from rearguard.catalogue import Catalogue
-from rearguard.contacts.flows import answer_first, opener_first, read_flows
-from rearguard.contacts.interfaces import NONE, Rights
-from rearguard.contacts.single import NEVER_FIRST, NEVER_LAST, NO_RECORD
-from rearguard.model.address import V4_MAPPED, prefix_range
-from rearguard.model.bits import (
-    DIRECTIONS,
-    INBOUND,
-    INTERNAL,
-    KNOWN_FLAGS,
-    OUTBOUND,
-    ROLE_BOTH,
-    ROLE_HANDSHAKE,
-    ROLE_PORT,
-    SEEN_ACK,
-    SEEN_DATA,
-    SEEN_DATAGRAM,
-    SEEN_FLOW_SYN,
-    SEEN_ICMP_UNREACH,
-    SEEN_RST,
-    SEEN_SYN,
-    SEEN_SYNACK,
-    TCP,
-    TRANSIT,
+from rearguard.contacts.arrow import bits_of, numbers, words_of
+from rearguard.contacts.interfaces import Rights
+from rearguard.contacts.ranges import ranges_of
+from rearguard.contacts.senders import listen
+from rearguard.contacts.verdict import (
+    MARKS,
+    MIDDLE,
+    NARROW,
+    SMALL,
+    WIDE,
+    WORDS,
+    Law,
+    Verdicts,
+    judge_rows,
+    new_verdicts,
 )
+from rearguard.model.address import prefix_range
+from rearguard.model.bits import DIRECTIONS
 from rearguard.model.prefixes import PrefixTable
 from rearguard.policy import Policy
 
-__all__ = ["Judge", "Words"]
+__all__ = ["Judge"]
 
 OUTCOMES = ("unanswered", "refused", "answered", "conversed", "unknown")
 CERTAINTIES = ("certain", "likely", "unsure")
-Mask = npt.NDArray[np.bool_]
 
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A column of few different words: indices into ``words``, -1 is NULL."""
-
-    index: npt.NDArray[np.int32]
-    words: tuple[str, ...]
+_COLUMNS = (
+    "client_hi", "client_lo", "server_hi", "server_lo", "port", "proto", "observers", "sampling",
+    "interface", "listener", "target", "certainty", "direction", "client_network", "server_network",
+    "authorised", "authorised_by", "surveyor", "exception", "outcome", "verified", "dark", "first", "last",
+    *(f"{name}_{side}" for name in ("packets", "bytes", "payload", "flags", "seen") for side in "cs"),
+    *(
+        f"{name}_{side}"
+        for side in "cs"
+        for name in ("first", "last", "proof_time", "proof_rec", "proof_port", "load_time", "load_rec",
+                     "load_port", "proof_rank")
+    ),
+    "unacked", "known", "tries", "no_options", "fp_mirai", "fp_zmap", "fp_masscan",
+)  # fmt: skip
+_TIMES = frozenset({"first", "last"}) | {
+    f"{name}_{side}" for name in ("first", "last", "proof_time", "load_time") for side in "cs"
+}
+_TOLD_BY = {"unacked": "unacked"} | {
+    f"{name}_{side}": f"{mark}_{side}"
+    for side in "cs"
+    for name, mark in (
+        ("first", "first"),
+        ("last", "last"),
+        *(
+            (f"{pointer}_{part}", pointer)
+            for pointer in ("proof", "load")
+            for part in ("time", "rec", "port")
+        ),
+    )
+}
+"""Which columns may be NULL, and the mark that says where they are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Built once a run; ``columns`` judges a batch."""
+    """Built once a run; ``table`` judges a batch."""
 
     rights: Rights
     networks: PrefixTable
     network_names: tuple[str, ...]
-    surveyors: PrefixTable
-    surveyor_names: tuple[str, ...]
-    exceptions: tuple[tuple[int, frozenset[int], str], ...]
-    exception_table: tuple[Any, ...]
-    heard: npt.NDArray[np.bool_]  # [hearing, network]: return traffic was seen there (rule A6)
-    heard_by: npt.NDArray[np.uint32]  # [observer group]: its hearing
-    senders: npt.NDArray[np.uint64]  # sorted low halves of own IPv4 addresses that were seen sending
+    law: Law
+    words: dict[str, tuple[str, ...]]
+    """The words of each column that has few."""
 
     @classmethod
     def build(
         cls,
         policy: Policy,
         catalogue: Catalogue,
-        hosts: npt.NDArray[Any],
+        hosts: Iterable[npt.NDArray[Any]],
+        hearing: npt.NDArray[np.uint32],
         heard_by: npt.NDArray[np.uint32],
         today: date,
     ) -> Judge:
-        """``hosts`` are folded HOST rows whose observer is a hearing; ``heard_by`` the hearing of each group."""
+        """``hosts`` are HOST rows in batches; ``hearing`` is that of each observer, ``heard_by`` of each group."""
         networks = policy.network_table()
         rights = Rights.build(policy, catalogue)
         number = {name: index for index, name in enumerate(rights.names)}
-        label = networks.lookup(hosts["addr_hi"], hosts["addr_lo"])
-        heard = np.zeros((int(heard_by.max(initial=0)) + 1, max(1, len(policy.networks))), dtype=np.bool_)
-        heard[hosts["observer"][label >= 0], label[label >= 0]] = True
-        v4 = (hosts["addr_hi"] == 0) & (hosts["addr_lo"] >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
+        heard, senders = listen(hosts, hearing, ranges_of(networks), len(policy.networks))
         valid = [entry for entry in policy.exceptions if today <= entry.expires]
-        return cls(
-            rights,
-            networks,
-            policy.network_names,
-            policy.surveyor_table(),
-            tuple(policy.surveyors),
-            tuple(
-                (at, frozenset(number[name] for name in entry.interfaces), entry.reason)
-                for at, entry in enumerate(valid)
+        subjects = np.zeros((len(valid), 4), dtype=np.uint64)
+        excepted = np.zeros((len(valid), len(rights.names)), dtype=np.bool_)
+        for at, entry in enumerate(valid):
+            first, last = prefix_range(entry.subject)
+            subjects[at] = (*first, *last)
+            excepted[at, [number[name] for name in entry.interfaces]] = True
+        law = Law(
+            ranges_of(networks),
+            ranges_of(policy.surveyor_table()),
+            ranges_of(rights.requests),
+            ranges_of(rights.sessions),
+            len(rights.request_names),
+            rights.may_request,
+            rights.device_listens,
+            rights.by_port,
+            np.array(rights.moved, dtype=np.int64).reshape(-1, 4),
+            np.array([(*key, name) for key, name in rights.controller_ports.items()], np.int64).reshape(
+                -1, 4
             ),
-            tuple(prefix_range(entry.subject) for entry in valid),
+            subjects,
+            excepted,
             heard,
             heard_by,
-            np.unique(hosts["addr_lo"][v4]),
+            senders,
         )
-
-    def columns(self, rows: npt.NDArray[Any], observers: npt.NDArray[np.uint32]) -> dict[str, Any]:
-        """The ``judged`` columns of folded rows; ``observers`` is at how many places each was seen."""
-        rows = read_flows(rows)
-        client = self.networks.lookup(rows["client_hi"], rows["client_lo"])
-        server = self.networks.lookup(rows["server_hi"], rows["server_lo"])
-        direction = np.select(
-            [(client < 0) & (server >= 0), (client >= 0) & (server < 0), (client >= 0) & (server >= 0)],
-            [INBOUND, OUTBOUND, INTERNAL],
-            TRANSIT,
-        )
-        interface, session = self._interface(rows, server)
-        allowed, by = self._authorised(rows, client, server, interface, session)
-        certainty, target = _roles(rows)
-        target &= ~_to_many(rows)
-        heard = (server >= 0) & self.heard[self.heard_by[rows["observer"]], np.maximum(server, 0)]
-        columns: dict[str, Any] = {
-            name: rows[name] for name in ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto")
+        words = {
+            "interface": rights.names,
+            "listener": ("device", "controller"),
+            "certainty": CERTAINTIES,
+            "direction": DIRECTIONS,
+            "client_network": policy.network_names,
+            "server_network": policy.network_names,
+            "authorised_by": (*rights.request_names, *rights.session_names),
+            "surveyor": tuple(policy.surveyors),
+            "exception": tuple(entry.reason for entry in valid),
+            "outcome": OUTCOMES,
         }
-        columns |= {
-            "observers": observers,
-            "sampling": rows["sampling"],
-            "interface": Words(interface, self.rights.names),
-            "listener": Words(_listener(interface, self.rights.device_listens), ("device", "controller")),
-            "target": target,
-            "certainty": Words(certainty, CERTAINTIES),
-            "direction": Words(direction.astype(np.int32), DIRECTIONS),
-            "client_network": Words(client, self.network_names),
-            "server_network": Words(server, self.network_names),
-            "authorised": allowed,
-            "authorised_by": by,
-            "surveyor": Words(
-                self.surveyors.lookup(rows["client_hi"], rows["client_lo"]), self.surveyor_names
-            ),
-            "exception": self._exception(rows, interface),
-            "outcome": Words(_outcome(rows, heard), OUTCOMES),
-            "verified": _verified(rows),
-            "dark": self._dark(rows, heard),
+        return cls(rights, networks, policy.network_names, law, words)
+
+    def table(
+        self, rows: npt.NDArray[Any], order: npt.NDArray[np.int64], observers: npt.NDArray[np.uint32]
+    ) -> pa.Table:
+        """The ``judged`` rows of ``rows[order]``; ``observers`` is at how many places each of the rows was seen."""
+        out = new_verdicts(len(order))
+        judge_rows(rows, order, observers, self.law, out)
+        columns = self._columns(out, len(order))
+        always = {"certainty", "direction", "outcome"} | columns.keys() - _TOLD_BY.keys() - set(WORDS)
+        fields = [pa.field(name, columns[name].type, nullable=name not in always) for name in _COLUMNS]
+        return pa.Table.from_arrays([columns[name] for name in _COLUMNS], schema=pa.schema(fields))
+
+    def _columns(self, out: Verdicts, count: int) -> dict[str, pa.Array]:
+        packed = np.packbits(out.marks[:, :count], axis=1, bitorder="little")
+        marks = {name: bits_of(line) for name, line in zip(MARKS, packed, strict=True)}
+        columns = {
+            name: words_of(line[:count], self.words[name])
+            for name, line in zip(WORDS, out.words, strict=True)
         }
-        return columns | _facts(rows)
-
-    def _interface(
-        self, rows: npt.NDArray[Any], server: npt.NDArray[np.int32]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        session = self.rights.sessions.lookup(rows["server_hi"], rows["server_lo"])
-        at_controller = self.rights.at_controller(session, rows["proto"], rows["port"])
-        device = self.rights.of_device(rows["proto"], rows["port"], server)
-        return np.where(at_controller != NONE, at_controller, device).astype(np.int32), session
-
-    def _authorised(
-        self,
-        rows: npt.NDArray[Any],
-        client: npt.NDArray[np.int32],
-        server: npt.NDArray[np.int32],
-        interface: npt.NDArray[np.int32],
-        session: npt.NDArray[np.int32],
-    ) -> tuple[Mask, Words]:
-        """Rule A1: judged on the initiator's role, the listener's role and the pair, never on the port."""
-        request = self.rights.requests.lookup(rows["client_hi"], rows["client_lo"])
-        known = interface != NONE
-        to_controller = known & ~self.rights.device_listens[interface] & (session >= 0) & (client >= 0)
-        may = np.zeros(len(rows), dtype=np.bool_)
-        if self.rights.may_request.size:
-            may = self.rights.may_request[np.maximum(request, 0), np.maximum(interface, 0)]
-        to_device = known & self.rights.device_listens[interface] & (request >= 0) & may & (server >= 0)
-        names = (*self.rights.request_names, *self.rights.session_names)
-        offset = len(self.rights.request_names)
-        by = np.where(to_device, request, np.where(to_controller, session + offset, NONE))
-        return to_device | to_controller, Words(by.astype(np.int32), names)
-
-    def _exception(self, rows: npt.NDArray[Any], interface: npt.NDArray[np.int32]) -> Words:
-        found = np.full(len(rows), NONE, dtype=np.int32)
-        for (at, interfaces, _), (first, last) in zip(self.exceptions, self.exception_table, strict=True):
-            subject = _within(rows["client_hi"], rows["client_lo"], first, last) | _within(
-                rows["server_hi"], rows["server_lo"], first, last
-            )
-            found[subject & np.isin(interface, list(interfaces)) & (found == NONE)] = at
-        return Words(found, tuple(reason for _, _, reason in self.exceptions))
-
-    def _dark(self, rows: npt.NDArray[Any], heard: Mask) -> Mask:
-        """Rule B6: an own IPv4 address that sent nothing where its network's traffic was seen unsampled."""
-        v4 = (rows["server_hi"] == 0) & (rows["server_lo"] >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
-        dark: Mask = heard & v4 & (rows["sampling"] == 1) & ~np.isin(rows["server_lo"], self.senders)
-        return dark
-
-
-def _listener(interface: npt.NDArray[np.int32], device: Mask) -> npt.NDArray[np.int32]:
-    return np.where(interface == NONE, NONE, np.where(device[interface], 0, 1)).astype(np.int32)
-
-
-def _within(hi: Any, lo: Any, first: tuple[int, int], last: tuple[int, int]) -> Mask:
-    above = (hi > np.uint64(first[0])) | ((hi == np.uint64(first[0])) & (lo >= np.uint64(first[1])))
-    below = (hi < np.uint64(last[0])) | ((hi == np.uint64(last[0])) & (lo <= np.uint64(last[1])))
-    inside: Mask = above & below
-    return inside
-
-
-def _roles(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int32], Mask]:
-    """Rule A3: how sure it is that the server listens, and whether findings may rest on it.
-
-    A handshake makes it certain. Without one: a port that is alone in the catalogue makes it likely; where
-    both are services only the order of first packets helps, and only with datagrams and with flows that hold
-    a SYN each way, for any other TCP packet may come from the middle of anything. A handshake that starts at
-    the "listener" says that it is none, and so does the order of two such flows.
-    """
-    role = rows["role"]
-    opened = role & ROLE_HANDSHAKE > 0
-    udp = rows["proto"] != TCP
-    # Of sampled datagrams the first one that was seen may well be a reply.
-    whole = rows["sampling"] == 1
-    client_first = whole & (rows["first_c"] < rows["first_s"]) & (rows["first_s"] != NEVER_FIRST)
-    alone = (role & ROLE_PORT > 0) & (role & ROLE_BOTH == 0)
-    both = role & ROLE_BOTH > 0
-    likely = alone | (udp & both & client_first) | (~udp & both & opener_first(rows))
-    certainty = np.where(opened, 0, np.where(likely, 1, 2)).astype(np.int32)
-    listener_opened = (rows["seen_s"] & SEEN_SYN > 0) | (rows["seen_c"] & SEEN_SYNACK > 0)
-    server_first = np.where(udp, whole & (rows["first_s"] < rows["first_c"]), answer_first(rows))
-    target = (opened | (likely & ~listener_opened)) & ~server_first
-    return certainty, target
-
-
-def _to_many(rows: npt.NDArray[Any]) -> Mask:
-    """Multicast and limited broadcast: a question to all on the link (SSDP, WSD), not a try at one device."""
-    hi, lo = rows["server_hi"], rows["server_lo"]
-    v4 = (hi == 0) & (lo >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
-    first = (lo >> np.uint64(24)) & np.uint64(0xFF)
-    v4_many = v4 & (((first >= 224) & (first < 240)) | (lo == np.uint64(V4_MAPPED | 0xFFFF_FFFF)))
-    many: Mask = v4_many | (hi >> np.uint64(56) == 0xFF)
-    return many
-
-
-def _outcome(rows: npt.NDArray[Any], heard: Mask) -> npt.NDArray[np.int32]:
-    seen_c, seen_s = rows["seen_c"], rows["seen_s"]
-    udp = rows["proto"] != TCP
-    both = (seen_c & SEEN_DATA > 0) & (seen_s & SEEN_DATA > 0)
-    # One datagram each way is question and answer; a conversation goes on after the answer.
-    conversed = both & (~udp | (rows["last_c"] > rows["first_s"]))
-    answered = np.where(udp, seen_s & SEEN_DATAGRAM > 0, seen_s & SEEN_SYNACK > 0)
-    refused = seen_s & (SEEN_RST | SEEN_ICMP_UNREACH) > 0
-    # A client that acknowledges was answered, on a way that nobody saw (rule A6).
-    went_on = ~udp & (seen_c & (SEEN_ACK | SEEN_FLOW_SYN) > 0)
-    silent = (rows["packets_s"] == 0) & (rows["tries"] > 0) & heard & (rows["sampling"] == 1) & ~went_on
-    return np.select([conversed, answered, refused, silent], [3, 2, 1, 0], 4).astype(np.int32)
-
-
-def _verified(rows: npt.NDArray[Any]) -> Mask:
-    """Rule B4: our side sent SYN+ACK and the client went on, which a spoofed source cannot see to do."""
-    verified: Mask = (rows["seen_s"] & SEEN_SYNACK > 0) & (rows["seen_c"] & (SEEN_ACK | SEEN_DATA) > 0)
-    return verified
-
-
-def _facts(rows: npt.NDArray[Any]) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "first": np.minimum(rows["first_c"], rows["first_s"]),
-        "last": np.maximum(rows["last_c"], rows["last_s"]),
-    }
-    for name in ("packets", "bytes", "payload", "flags", "seen"):
-        for side in "cs":
-            facts[f"{name}_{side}"] = rows[f"{name}_{side}"]
-    for side in "cs":
-        facts[f"first_{side}"] = _or_null(rows[f"first_{side}"], NEVER_FIRST)
-        facts[f"last_{side}"] = _or_null(rows[f"last_{side}"], NEVER_LAST)
-        for pointer in ("proof", "load"):
-            absent = rows[f"{pointer}_rec_{side}"] == NO_RECORD
-            for part in ("time", "rec", "port"):
-                facts[f"{pointer}_{part}_{side}"] = np.ma.MaskedArray(
-                    rows[f"{pointer}_{part}_{side}"], absent
-                )
-        facts[f"proof_rank_{side}"] = rows[f"proof_rank_{side}"]
-    unguarded = (rows["proto"] == TCP) & (rows["known"] & KNOWN_FLAGS == 0)
-    facts["unacked"] = np.ma.MaskedArray(
-        np.where(rows["proto"] == TCP, rows["unacked"], rows["packets_c"]), unguarded
-    )
-    for name in ("known", "tries", "no_options", "fp_mirai", "fp_zmap", "fp_masscan"):
-        facts[name] = rows[name]
-    return facts
-
-
-def _or_null(values: Any, absent: int) -> np.ma.MaskedArray[Any, Any]:
-    return np.ma.MaskedArray(values, values == absent)
+        for name in ("target", "authorised", "verified", "dark"):
+            columns[name] = pa.Array.from_buffers(pa.bool_(), count, [None, marks[name]])
+        for names, block in (
+            (WIDE, out.wide),
+            (MIDDLE, out.middle),
+            (NARROW, out.narrow),
+            (SMALL, out.small),
+        ):
+            for name, line in zip(names, block, strict=True):
+                values = line[:count].view(np.int64) if name in _TIMES else line[:count]
+                columns[name] = numbers(values, marks[_TOLD_BY[name]] if name in _TOLD_BY else None)
+        return columns

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.mix import mix2
+from rearguard.contacts.ranges import Ranges, label_at, ranges_of
 from rearguard.model.bits import TCP
 from rearguard.model.compiled import inlined, kernel
 from rearguard.model.prefixes import PrefixTable
@@ -53,30 +54,45 @@ def hash_clients(rows: Any, hashes: npt.NDArray[np.uint64]) -> None:
 def pick_lone(
     singles: npt.NDArray[np.uint64],
     others: npt.NDArray[np.uint64],
-    table: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.int32],
     lone: npt.NDArray[np.bool_],
 ) -> None:
     """``lone[i]``: hash i stands once in ``singles`` and not in ``others``.
 
-    ``table`` is zeroed and made by :func:`table_size` for both together. An entry is a hash whose lowest bit
-    was replaced by "more than one". Two clients whose hashes collide are both not lone: they are listed.
+    ``table`` is zeroed and made by :func:`table_size` for both together. An entry is the number of a hash, from 1
+    among the singles, from -1 downwards among the others. Two clients whose hashes collide are both not lone: they
+    are listed.
     """
-    last = np.uint64(table.size - 1)
-    top = np.uint64(0xFFFF_FFFF_FFFF_FFFE)
-    for turn in range(2):
-        hashes = others if turn == 0 else singles
-        for h in hashes:
-            key = max(h & top, np.uint64(2))
-            at = (h >> np.uint64(20)) & last
-            while table[at] != 0 and table[at] & top != key:
-                at = (at + np.uint64(1)) & last
-            table[at] = key if turn == 1 and table[at] == 0 else key | np.uint64(1)
+    for k in range(others.size):
+        at = _entry(others[k], singles, others, table)
+        if table[at] == 0:
+            table[at] = -1 - k
     for i in range(singles.size):
-        key = max(singles[i] & top, np.uint64(2))
-        at = (singles[i] >> np.uint64(20)) & last
-        while table[at] & top != key:
-            at = (at + np.uint64(1)) & last
-        lone[i] = table[at] & np.uint64(1) == 0
+        at = _entry(singles[i], singles, others, table)
+        first = table[at]
+        lone[i] = first == 0
+        if first == 0:
+            table[at] = i + 1
+        elif first > 0:
+            lone[first - 1] = False
+
+
+@inlined
+def _entry(
+    wanted: np.uint64,
+    singles: npt.NDArray[np.uint64],
+    others: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.int32],
+) -> int:
+    """Where the hash is, or the empty entry where it belongs."""
+    last = np.uint64(table.size - 1)
+    at = (wanted >> np.uint64(20)) & last
+    while table[at] != 0:
+        number = table[at]
+        if (singles[number - 1] if number > 0 else others[-1 - number]) == wanted:
+            break
+        at = (at + np.uint64(1)) & last
+    return int(at)
 
 
 def label_ends(
@@ -85,49 +101,18 @@ def label_ends(
     """The labels of each row's client and server, as ``networks.lookup`` gives them, without its temporaries."""
     client = np.empty(len(rows), dtype=np.int32)
     server = np.empty(len(rows), dtype=np.int32)
-    table = (networks.starts_hi, networks.starts_lo, networks.ends_hi, networks.ends_lo, networks.labels)
-    _label_ends(rows, *table, client, server)
+    _label_ends(rows, ranges_of(networks), client, server)
     return client, server
-
-
-@inlined
-def _label(
-    hi: np.uint64,
-    lo: np.uint64,
-    starts_hi: npt.NDArray[np.uint64],
-    starts_lo: npt.NDArray[np.uint64],
-    ends_hi: npt.NDArray[np.uint64],
-    ends_lo: npt.NDArray[np.uint64],
-    labels: npt.NDArray[np.int32],
-) -> int:
-    left, right = 0, labels.size
-    while left < right:
-        middle = (left + right) >> 1
-        if starts_hi[middle] < hi or (starts_hi[middle] == hi and starts_lo[middle] <= lo):
-            left = middle + 1
-        else:
-            right = middle
-    if left == 0:
-        return -1
-    at = left - 1
-    return labels[at] if hi < ends_hi[at] or (hi == ends_hi[at] and lo <= ends_lo[at]) else -1
 
 
 @kernel
 def _label_ends(
-    rows: Any,
-    starts_hi: npt.NDArray[np.uint64],
-    starts_lo: npt.NDArray[np.uint64],
-    ends_hi: npt.NDArray[np.uint64],
-    ends_lo: npt.NDArray[np.uint64],
-    labels: npt.NDArray[np.int32],
-    client: npt.NDArray[np.int32],
-    server: npt.NDArray[np.int32],
+    rows: Any, networks: Ranges, client: npt.NDArray[np.int32], server: npt.NDArray[np.int32]
 ) -> None:
     for i in range(rows.size):
         row = rows[i]
-        client[i] = _label(row.client_hi, row.client_lo, starts_hi, starts_lo, ends_hi, ends_lo, labels)
-        server[i] = _label(row.server_hi, row.server_lo, starts_hi, starts_lo, ends_hi, ends_lo, labels)
+        client[i] = label_at(networks, row.client_hi, row.client_lo)
+        server[i] = label_at(networks, row.server_hi, row.server_lo)
 
 
 @kernel

@@ -36,23 +36,23 @@ def _count(
     row: Any, rows: Any, i: int, from_server: bool, seen: int, role: int, rank: int, rec: np.uint64
 ) -> None:
     """Add one chunk row to a full contact row."""
-    ts = rows.ts[i]
+    ts = rows[i].ts
     loaded = seen & SEEN_DATA != 0
-    packets, size, payload = rows.packets[i], rows.bytes[i], np.uint64(rows.pay_wire[i])
-    if rows.why[i] & WHY_QUOTED:
+    packets, size, payload = rows[i].packets, rows[i].bytes, np.uint64(rows[i].pay_wire)
+    if rows[i].why & WHY_QUOTED:
         # The error is a packet of its own, often a router's: it says "refused" and weighs nothing.
         packets = size = payload = np.uint64(0)
     row.role |= role
-    if rows.why[i] & WHY_QUOTED == 0:
-        row.known &= rows.known[i]
+    if rows[i].why & WHY_QUOTED == 0:
+        row.known &= rows[i].known
     if from_server:
-        port = rows.sport[i] if rows.why[i] & WHY_QUOTED else rows.dport[i]
+        port = rows[i].sport if rows[i].why & WHY_QUOTED else rows[i].dport
         row.packets_s += packets
         row.bytes_s += size
         row.payload_s += payload
         row.first_s = min(row.first_s, ts)
-        row.last_s = max(row.last_s, rows.end[i])
-        row.flags_s |= 0 if rows.why[i] & WHY_QUOTED else rows.flags[i]
+        row.last_s = max(row.last_s, rows[i].end)
+        row.flags_s |= 0 if rows[i].why & WHY_QUOTED else rows[i].flags
         row.seen_s |= seen
         if comes_first(rank, ts, rec, row.proof_rank_s, row.proof_time_s, row.proof_rec_s):
             row.proof_rank_s, row.proof_time_s = rank, ts
@@ -60,19 +60,19 @@ def _count(
         if loaded and comes_first(0, ts, rec, 0, row.load_time_s, row.load_rec_s):
             row.load_time_s, row.load_rec_s, row.load_port_s = ts, rec, port
         return
-    port = rows.sport[i]
+    port = rows[i].sport
     row.packets_c += packets
     row.bytes_c += size
     row.payload_c += payload
     row.first_c = min(row.first_c, ts)
-    row.last_c = max(row.last_c, rows.end[i])
-    row.flags_c |= rows.flags[i]
+    row.last_c = max(row.last_c, rows[i].end)
+    row.flags_c |= rows[i].flags
     row.seen_c |= seen
-    opened = rows.why[i] & WHY_INITIATOR and rows.packets[i] > 0
-    if rows.proto[i] == TCP and rows.known[i] & KNOWN_FLAGS:
-        if not rows.flags[i] & (ACK | RST):
+    opened = rows[i].why & WHY_INITIATOR and rows[i].packets > 0
+    if rows[i].proto == TCP and rows[i].known & KNOWN_FLAGS:
+        if not rows[i].flags & (ACK | RST):
             row.unacked += packets
-        elif opened and rows.flags[i] & SYN:
+        elif opened and rows[i].flags & SYN:
             row.unacked += 1
     if comes_first(rank, ts, rec, row.proof_rank_c, row.proof_time_c, row.proof_rec_c):
         row.proof_rank_c, row.proof_time_c = rank, ts
@@ -83,10 +83,10 @@ def _count(
         row.tries += packets
     elif seen & SEEN_FLOW_SYN:
         row.sessions += 1
-    elif opened and not rows.known[i] & KNOWN_FLAGS:
+    elif opened and not rows[i].known & KNOWN_FLAGS:
         row.tries += 1
     elif seen & SEEN_SYN:
-        row.tries += np.uint64(1) if rows.flags[i] & ACK else packets
+        row.tries += np.uint64(1) if rows[i].flags & ACK else packets
         found = fingerprints(rows, i)
         row.no_options += 1 if found & BIT_NO_OPTIONS else 0
         row.fp_mirai += 1 if found & BIT_MIRAI else 0
@@ -145,12 +145,12 @@ def note(
 ) -> None:
     """Put one row on one contact."""
     if server_is_dst:
-        client_hi, client_lo, client_port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
-        server_hi, server_lo, port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
+        client_hi, client_lo, client_port = rows[i].src_hi, rows[i].src_lo, rows[i].sport
+        server_hi, server_lo, port = rows[i].dst_hi, rows[i].dst_lo, rows[i].dport
     else:
-        client_hi, client_lo, client_port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
-        server_hi, server_lo, port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
-    proto = rows.proto[i]
+        client_hi, client_lo, client_port = rows[i].dst_hi, rows[i].dst_lo, rows[i].dport
+        server_hi, server_lo, port = rows[i].src_hi, rows[i].src_lo, rows[i].sport
+    proto = rows[i].proto
     single = _fits_single(rows, i, from_server, seen, role)
     slot = locate(
         cache, out, client_hi, client_lo, server_hi, server_lo, port, proto, lane, age, from_server, single
@@ -166,9 +166,9 @@ def note(
         one.server_hi, one.server_lo = server_hi, server_lo
         one.port, one.proto, one.lane = port, proto, lane
         if single:
-            one.time, one.rec = rows.ts[i], rec
-            one.bytes, one.payload = rows.bytes[i], rows.pay_wire[i]
-            one.client_port, one.flags, one.known = client_port, rows.flags[i], rows.known[i]
+            one.time, one.rec = rows[i].ts, rec
+            one.bytes, one.payload = rows[i].bytes, rows[i].pay_wire
+            one.client_port, one.flags, one.known = client_port, rows[i].flags, rows[i].known
             one.bits = fingerprints(rows, i) if proto == TCP else (BIT_BOTH if role == ROLE_BOTH else 0)
             return
         make_full(cache, slot, observer, sampling)
@@ -182,12 +182,12 @@ def _fits_single(rows: Any, i: int, from_server: bool, seen: int, role: int) -> 
     """One packet from the client that opens a contact, with nothing in it that 64 bytes cannot hold."""
     if (
         from_server
-        or rows.packets[i] != 1
-        or rows.end[i] != rows.ts[i]
-        or rows.bytes[i] > 0xFFFF
-        or rows.known[i] > 0xFF
+        or rows[i].packets != 1
+        or rows[i].end != rows[i].ts
+        or rows[i].bytes > 0xFFFF
+        or rows[i].known > 0xFF
     ):
         return False
-    if rows.proto[i] == TCP:
+    if rows[i].proto == TCP:
         return role == ROLE_HANDSHAKE and seen == SEEN_SYN
-    return role & (ROLE_PORT | ROLE_BOTH) != 0 and rows.pay_wire[i] <= 0xFFFF
+    return role & (ROLE_PORT | ROLE_BOTH) != 0 and rows[i].pay_wire <= 0xFFFF

@@ -1,17 +1,14 @@
-"""Which ends of a record are ours: one byte a row, for the other kernels."""
+"""Whether an address is ours, and the two bits that say which ends of a record are."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from rearguard.model.address import V4_MAPPED
-from rearguard.model.compiled import inlined, kernel
+from rearguard.model.compiled import inlined
 from rearguard.model.guard import PAGE_ALL, PAGE_NONE, Guard
 
-__all__ = ["DST_OURS", "SRC_OURS", "is_ours", "place_rows"]
+__all__ = ["DST_OURS", "SRC_OURS", "is_ours"]
 
 SRC_OURS = 1
 DST_OURS = 2
@@ -51,15 +48,3 @@ def is_ours(hi: np.uint64, lo: np.uint64, guard: Guard) -> bool:
         return False
     end = guard.v6_end_hi[left - 1]
     return bool(hi < end or (hi == end and lo <= guard.v6_end_lo[left - 1]))
-
-
-@kernel
-def place_rows(rows: Any, n: int, guard: Guard, place: npt.NDArray[np.uint8]) -> None:
-    """Fill ``place[0:n]`` with the bits SRC_OURS and DST_OURS."""
-    for i in range(n):
-        bits = 0
-        if is_ours(rows.src_hi[i], rows.src_lo[i], guard):
-            bits |= SRC_OURS
-        if is_ours(rows.dst_hi[i], rows.dst_lo[i], guard):
-            bits |= DST_OURS
-        place[i] = bits

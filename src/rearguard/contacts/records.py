@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["copied", "joined"]
+__all__ = ["copied", "joined", "put"]
 
 Rows = npt.NDArray[Any]
 
@@ -26,3 +26,8 @@ def joined(parts: Sequence[Rows]) -> Rows:
     """All rows of arrays of one type, of which there is at least one, in memory of their own."""
     whole: Rows = np.concatenate([np.ascontiguousarray(part).view(np.uint8) for part in parts])
     return whole.view(parts[0].dtype)
+
+
+def put(rows: Rows, into: Rows) -> None:
+    """Copy rows into an array (or a slice of one) that has as many of the same type."""
+    into.view(np.uint8)[:] = np.ascontiguousarray(rows).view(np.uint8)

@@ -65,8 +65,8 @@ TOUCHES = 2
 @kernel
 def reduce_contacts(
     rows: Any,
+    picked: npt.NDArray[np.int32],
     start: int,
-    n: int,
     place: npt.NDArray[np.uint8],
     guard: Guard,
     lanes: npt.NDArray[np.uint32],
@@ -77,18 +77,20 @@ def reduce_contacts(
     cache: Cache,
     out: Emitted,
 ) -> int:
-    """Put rows ``start``..``n-1`` into the cache; returns the first row not taken (``out`` is full) or ``n``.
+    """Put the rows whose numbers are ``picked[start:]`` into the cache; returns how many of ``picked`` are done:
+    all, or fewer when ``out`` is full.
 
     ``lanes`` (one a row) index ``lane_observer`` and ``lane_sampling``; ``source`` is the source number
     shifted by RECORD_BITS; ``base`` is the time (ns) from which ages count.
     """
-    for i in range(start, n):
+    for k in range(start, picked.size):
+        i = picked[k]
         ours = place[i]
-        proto, why = rows.proto[i], rows.why[i]
+        proto, why = rows[i].proto, rows[i].why
         if ours == 0 or (proto != TCP and proto != UDP) or why & (WHY_PACKET | WHY_QUOTED) == 0:
             continue
-        src_bits = guard.tcp[rows.sport[i]] if proto == TCP else guard.udp[rows.sport[i]]
-        dst_bits = guard.tcp[rows.dport[i]] if proto == TCP else guard.udp[rows.dport[i]]
+        src_bits = guard.tcp[rows[i].sport] if proto == TCP else guard.udp[rows[i].sport]
+        dst_bits = guard.tcp[rows[i].dport] if proto == TCP else guard.udp[rows[i].dport]
         src_own, dst_own = ours & SRC_OURS != 0, ours & DST_OURS != 0
         from_listed = src_bits & (LISTED | OWN_ONLY if src_own else LISTED) != 0
         to_listed = dst_bits & (LISTED | OWN_ONLY if dst_own else LISTED) != 0
@@ -103,7 +105,7 @@ def reduce_contacts(
             on_dst, on_src = dst_own or to_listed, False
             dst_role, dst_rank, from_dst = 0, 1, True
         elif proto == UDP:
-            seen = SEEN_DATAGRAM | (SEEN_DATA if rows.pay_wire[i] > 0 else 0)
+            seen = SEEN_DATAGRAM | (SEEN_DATA if rows[i].pay_wire > 0 else 0)
             dst_rank = src_rank = 0
             if why & (WHY_INITIATOR | WHY_RESPONDER):
                 on_dst, on_src = (
@@ -113,7 +115,7 @@ def reduce_contacts(
                 dst_role = src_role = ROLE_HANDSHAKE
             elif to_listed and from_listed:
                 # The same side for both directions of a conversation: the lower port, else our side.
-                on_dst = rows.dport[i] < rows.sport[i] or (rows.dport[i] == rows.sport[i] and dst_own)
+                on_dst = rows[i].dport < rows[i].sport or (rows[i].dport == rows[i].sport and dst_own)
                 on_src = not on_dst
         else:
             seen = seen_in_tcp(rows, i)
@@ -134,15 +136,15 @@ def reduce_contacts(
                 src_rank = 1
                 if src_own and not to_listed and not from_listed:
                     # Only the answer to a SYN has an ACK and the sequence number 0 (RFC 9293, 3.10.7.1).
-                    proven = rows.known[i] & KNOWN_SEQ != 0 and rows.seq[i] == 0
-                    on_src, src_role = proven and rows.flags[i] & ACK != 0, 0
+                    proven = rows[i].known & KNOWN_SEQ != 0 and rows[i].seq == 0
+                    on_src, src_role = proven and rows[i].flags & ACK != 0, 0
         if not (on_dst or on_src):
             continue
         if out.single.size - out.used[SINGLES] < TOUCHES or out.full.size - out.used[FULL] < TOUCHES:
-            return i
+            return k
         lane = lanes[i]
-        rec = source | rows.record[i]
-        age = age_of(rows.ts[i], base)
+        rec = source | rows[i].record
+        age = age_of(rows[i].ts, base)
         for turn in range(TOUCHES):
             server_is_dst = turn == 0
             if not (on_dst if server_is_dst else on_src):
@@ -163,4 +165,4 @@ def reduce_contacts(
                 dst_role if server_is_dst else src_role,
                 dst_rank if server_is_dst else src_rank,
             )
-    return n
+    return picked.size

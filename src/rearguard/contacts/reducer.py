@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,10 +11,11 @@ import numpy.typing as npt
 
 from rearguard.contacts.cache import FULL, SINGLES, WAYS, flush, new_cache, new_emitted
 from rearguard.contacts.census import clear, count_cells, find_cells, new_pool
-from rearguard.contacts.hosts import new_hosts, note_hosts
+from rearguard.contacts.hosts import held, new_hosts, note_hosts
 from rearguard.contacts.initiations import INITIATION, note_initiations
-from rearguard.contacts.place import place_rows
+from rearguard.contacts.lanes import Lanes, RowLanes
 from rearguard.contacts.reduce import reduce_contacts
+from rearguard.contacts.screen import CONTACTS, INITIATIONS, SENDERS, TRIES, new_picked, screen
 from rearguard.contacts.single import SINGLE
 from rearguard.contacts.spill import PartitionedSpill, Spill, by_cell, by_client
 from rearguard.contacts.view import RECORD_BITS
@@ -23,7 +23,7 @@ from rearguard.model.chunk import ROWS, Chunk
 from rearguard.model.fields import CENSUS, CONTACT, HOST, dtype
 from rearguard.model.guard import Guard
 
-__all__ = ["Circles", "Lanes", "Listener", "Partials", "Reducer", "Sizes"]
+__all__ = ["Circles", "Listener", "Partials", "Reducer", "Sizes"]
 
 FLOW_MINUTES = 64
 """Minutes of which the census holds cells at once for flows, whose records come as they end. An assumption is that
@@ -49,31 +49,12 @@ class Sizes:
     caches hold hardly more of ordinary traffic and nothing of a flood (`docs/performance.md`).
     """
 
-    contacts: int = 16_384
-    hosts: int = 16_384
+    contacts: int = 8_192
+    hosts: int = 4_096
     census_cells: int = 131_072
     emitted: int = 65_536
     spill: int = 24 << 20
     initiations: int = 4 << 20
-
-
-class Lanes:
-    """Numbers for (observer, sampling) pairs, shared by all workers; a lane is part of a contact's key."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[tuple[int, int], int] = {}
-        self._lock = threading.Lock()
-        self.observer = np.zeros(0, dtype=np.uint32)
-        self.sampling = np.zeros(0, dtype=np.uint32)
-
-    def number(self, observer: int, sampling: int) -> int:
-        """The lane of a pair; the arrays ``observer`` and ``sampling`` know it from then on."""
-        with self._lock:
-            known = self._numbers.setdefault((observer, sampling), len(self._numbers))
-            if known == len(self.observer):
-                self.observer = np.append(self.observer, np.uint32(observer))
-                self.sampling = np.append(self.sampling, np.uint32(sampling))
-            return known
 
 
 class Listener(Protocol):
@@ -136,6 +117,7 @@ class Reducer:
     _hosts_out: Any = None
     _hosts_count: Any = None
     _place: Any = None
+    _picked: Any = None
     _lanes: Any = None
     _initiations: Any = None
     _base: int = -1
@@ -151,7 +133,8 @@ class Reducer:
         self._hosts_out = np.zeros(ROWS, dtype=dtype(HOST))
         self._hosts_count = np.zeros(1, dtype=np.int64)
         self._place = np.zeros(ROWS, dtype=np.uint8)
-        self._lanes = np.zeros(ROWS, dtype=np.uint32)
+        self._picked = new_picked(ROWS)
+        self._lanes = RowLanes(ROWS)
         self._initiations = np.zeros(ROWS, dtype=INITIATION)
 
     def feed(
@@ -164,25 +147,26 @@ class Reducer:
         """Reduce one chunk. ``observers`` maps the source's observer numbers to those of the run; ``circles`` are
         given where the chunk's rows are flows.
         """
-        rows, n = chunk.rows, chunk.n
-        if n == 0:
+        if chunk.n == 0:
             return
+        rows, known = chunk.rows, self.partials.lanes
         if self._base < 0:
             self._base = int(chunk.column("ts").min())
-        self._set_lanes(chunk, observers)
-        place_rows(rows, n, self.guard, self._place)
+        screen(rows, chunk.n, self.guard, self._place, self._picked)
         pointer = np.uint64(source << RECORD_BITS)
-        self._contacts(rows, n, pointer)
-        if circles is not None:
-            self._set_lanes(chunk, circles.ways)
-        self._count(rows, n, 1 if circles is None else FLOW_MINUTES)
-        self._note(rows, n)
-        opened = note_initiations(rows, n, self._place, pointer, self._initiations)
+        if circles is None:
+            (lanes,) = self._lanes.assign(chunk, (observers,), known)
+            ways = speakers = lanes
+        else:
+            maps = (observers, circles.ways, circles.speakers)
+            lanes, ways, speakers = self._lanes.assign(chunk, maps, known)
+        self._contacts(rows, self._list(CONTACTS), lanes, pointer)
+        self._count(rows, self._list(TRIES), ways, 1 if circles is None else FLOW_MINUTES)
+        self._note(rows, self._list(SENDERS), ways)
+        opened = note_initiations(rows, self._list(INITIATIONS), pointer, self._initiations)
         self.partials.initiations.add(self._initiations[:opened])
-        if self.listener is not None:
-            if circles is not None:
-                self._set_lanes(chunk, circles.speakers)
-            self.listener.feed(chunk, self._place[:n], self._lanes[:n], pointer)
+        if self.listener is not None and chunk.buffer.size:
+            self.listener.feed(chunk, self._place[: chunk.n], speakers, pointer)
 
     def finish(self) -> None:
         """Hand out all that is still held."""
@@ -193,38 +177,23 @@ class Reducer:
             group = flush(self._cache, self._out, group)
             self._hand_out()
         self._census_out()
-        held = self._hosts.reshape(-1)
-        self.partials.hosts.add(held[held["packets"] > 0])
-        held["packets"] = 0
+        self.partials.hosts.add(held(self._hosts))
         self._hosts_spill()
 
-    def _set_lanes(self, chunk: Chunk, observers: npt.NDArray[np.uint32]) -> None:
-        out = self._lanes
-        lanes = self.partials.lanes
-        observer, sampling = chunk.column("observer"), chunk.column("sampling")
-        if observer.min() == observer.max() and sampling.min() == sampling.max():
-            out[: chunk.n] = lanes.number(int(observers[observer[0]]), int(sampling[0]))
-            return
-        if sampling.min() == sampling.max():
-            rate = int(sampling[0])
-            told = np.zeros(len(observers), dtype=np.uint32)
-            present = np.flatnonzero(np.bincount(observer, minlength=len(observers)))
-            told[present] = [lanes.number(int(observers[one]), rate) for one in present.tolist()]
-            out[: chunk.n] = told[observer]
-            return
-        pairs = observer.astype(np.uint64) << np.uint64(32) | sampling
-        found, which = np.unique(pairs, return_inverse=True)
-        numbers = [lanes.number(int(observers[pair >> 32]), pair & 0xFFFF_FFFF) for pair in found.tolist()]
-        out[: chunk.n] = np.array(numbers, dtype=np.uint32)[which]
+    def _list(self, which: int) -> npt.NDArray[np.int32]:
+        picked: npt.NDArray[np.int32] = self._picked.row[which, : self._picked.counts[which]]
+        return picked
 
-    def _contacts(self, rows: Any, n: int, source: np.uint64) -> None:
+    def _contacts(
+        self, rows: Any, picked: npt.NDArray[np.int32], of_row: npt.NDArray[np.uint32], source: np.uint64
+    ) -> None:
         lanes, done = self.partials.lanes, 0
         while True:
             done = reduce_contacts(
-                rows, done, n, self._place, self.guard, self._lanes, lanes.observer, lanes.sampling,
+                rows, picked, done, self._place, self.guard, of_row, lanes.observer, lanes.sampling,
                 source, self._base, self._cache, self._out,
             )  # fmt: skip
-            if done == n:
+            if done == len(picked):
                 return
             self._hand_out()
 
@@ -234,14 +203,16 @@ class Reducer:
         self.partials.contacts.add(self._out.full[: count[FULL]])
         count[:] = 0
 
-    def _count(self, rows: Any, n: int, span: int) -> None:
+    def _count(
+        self, rows: Any, picked: npt.NDArray[np.int32], of_row: npt.NDArray[np.uint32], span: int
+    ) -> None:
         done = 0
-        while done < n:
+        while done < len(picked):
             upto = find_cells(
-                rows, done, n, self._place, self._lanes, self._pool, self._cells, span, self.guard
+                rows, picked, done, self._place, of_row, self._pool, self._cells, span, self.guard
             )
-            count_cells(rows, done, upto, self.guard, self._pool, self._cells)
-            if upto < n:
+            count_cells(rows, picked, done, upto, self.guard, self._pool, self._cells)
+            if upto < len(picked):
                 self._census_out()
             done = upto
 
@@ -253,14 +224,13 @@ class Reducer:
         self.partials.census.add(cells)
         clear(self._pool)
 
-    def _note(self, rows: Any, n: int) -> None:
+    def _note(self, rows: Any, picked: npt.NDArray[np.int32], of_row: npt.NDArray[np.uint32]) -> None:
         done, observer = 0, self.partials.lanes.observer
         while True:
             done = note_hosts(
-                rows, done, n, self._place, self._lanes, observer,
-                self._hosts, self._hosts_out, self._hosts_count,
-            )  # fmt: skip
-            if done == n:
+                rows, picked, done, of_row, observer, self._hosts, self._hosts_out, self._hosts_count
+            )
+            if done == len(picked):
                 return
             self._hosts_spill()
 

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rearguard.contacts.arrow import to_arrow
-from rearguard.contacts.fold import fold_census, fold_contacts, fold_hosts, largest_census, merge_observers
+from rearguard.contacts.arrow import to_arrow, words_of
+from rearguard.contacts.fold import fold_census, fold_contacts, largest_census, merge_observers
 from rearguard.contacts.initiations import armed
-from rearguard.contacts.judge import Judge, Words
+from rearguard.contacts.judge import Judge
 from rearguard.contacts.lone import CROWD_KEY, count_crowd, hash_clients, label_ends, pick_lone, table_size
 from rearguard.contacts.rates import merge_rates
-from rearguard.contacts.records import joined
-from rearguard.contacts.single import to_contacts
+from rearguard.contacts.records import joined, put
+from rearguard.contacts.single import widen
 from rearguard.contacts.slices import order_of, slices
 from rearguard.contacts.spill import side_by_side
 from rearguard.contacts.tables import Filling
@@ -39,7 +39,7 @@ __all__ = ["Settled", "settle"]
 BATCH = 32_768
 """Contacts that are judged at once; what bounds the memory of judging."""
 
-CROWD_CELLS = 1 << 16
+CROWD_CELLS = 1 << 12
 
 
 class Settled:
@@ -71,14 +71,16 @@ def settle(
     ``clock(stage)`` is told when a stage is done.
     """
     judged = Filling("judged", JUDGED_SQL, folder)
-    hosts = _hosts(partials, places)
-    judge = Judge.build(policy, catalogue, hosts, places.heard_by(), today)
+    hosts = partials.hosts.batches(4 * BATCH)
+    judge = Judge.build(policy, catalogue, hosts, places.hearing, places.heard_by(), today)
     clock("hosts")
     settled = Settled()
     crowd: list[npt.NDArray[Any]] = []
     listed = 0
     limit = policy.limits.lone_clients
     ports = judge.rights.ports()
+    waiting: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
+    ready = 0  # rows that wait
     for singles, rows in side_by_side(partials.singles, partials.contacts):
         client, server = label_ends(singles, judge.networks)
         lone = _lone(singles, rows, client)
@@ -87,16 +89,15 @@ def settle(
         if counted.any():
             crowd.append(_crowd_rows(singles, counted, server, ports))
             settled.crowd_clients += int(counted.sum())
-        kept = singles.take(np.flatnonzero(~counted))
-        del singles
-        for some, full in slices(kept, rows):
-            widened = to_contacts(some, partials.lanes.observer, partials.lanes.sampling)
-            folded, observers = _folded(joined([full, widened]), places)
-            del widened
-            settled.contacts += len(folded)
-            for start in range(0, len(folded), BATCH):
-                part = slice(start, start + BATCH)
-                judged.add(to_arrow(judge.columns(folded[part], observers[part])))
+            singles = singles.take(np.flatnonzero(~counted))
+        waiting.append((singles, rows))
+        ready += len(singles) + len(rows)
+        del singles, rows
+        if ready >= BATCH:
+            ready = 0
+            settled.contacts += _judged(waiting, partials, places, judge, judged)
+    if waiting:
+        settled.contacts += _judged(waiting, partials, places, judge, judged)
     judged.show(con)
     clock("fold and judge")
     crowds = Filling("crowd", CROWD_SQL, folder)
@@ -125,25 +126,37 @@ def _give_back() -> None:
         trim(0)
 
 
-def _hosts(partials: Partials, places: Places) -> npt.NDArray[Any]:
-    """Folded hosts by hearing, incrementally: memory is that of the distinct addresses."""
-    folded: npt.NDArray[Any] = np.zeros(0, dtype=partials.hosts.kind)
-    for batch in partials.hosts.batches(4 * BATCH):
-        batch["observer"] = places.hearing[batch["observer"]]
-        folded = fold_hosts(joined([folded, batch]))
-    return folded
+def _judged(
+    waiting: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]],
+    partials: Partials,
+    places: Places,
+    judge: Judge,
+    judged: Filling,
+) -> int:
+    """Fold and judge the singles and rows of successive partitions, and forget them; how many contacts they are."""
+    singles, rows = (parts[0] if len(parts) == 1 else joined(parts) for parts in zip(*waiting, strict=True))
+    waiting.clear()
+    contacts = 0
+    for some, full in slices(singles, rows):
+        everything = np.empty(len(full) + len(some), dtype=full.dtype)
+        put(full, everything[: len(full)])
+        widen(some, partials.lanes.observer, partials.lanes.sampling, everything[len(full) :])
+        folded, observers = _folded(everything, places)
+        order = order_of(folded)
+        contacts += len(order)
+        for start in range(0, len(order), BATCH):
+            judged.add(judge.table(folded, order[start : start + BATCH], observers))
+    return contacts
 
 
 def _folded(everything: npt.NDArray[Any], places: Places) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint32]]:
-    """One row a contact, sorted, and at how many places each was seen. The given rows are used up."""
+    """One row a contact, and at how many places each was seen. The given rows are used up."""
     everything["sampling"] = places.sampling(everything["observer"], everything["sampling"])
     everything["observer"] = places.groups[everything["observer"]]
     folded = merge_rates(fold_contacts(everything, spent=True))
-    observers = np.ones(len(folded), dtype=np.uint32)
     if places.count > 1:
-        folded, observers = merge_observers(folded, spent=True)
-    order = order_of(folded)
-    return folded.take(order), observers[order]
+        return merge_observers(folded, spent=True)
+    return folded, np.ones(len(folded), dtype=np.uint32)
 
 
 def _lone(
@@ -155,7 +168,7 @@ def _lone(
     others = np.empty(len(rows), dtype=np.uint64)
     hash_clients(singles, hashes)
     hash_clients(rows, others)
-    pick_lone(hashes, others, np.zeros(table_size(len(hashes) + len(others)), dtype=np.uint64), lone)
+    pick_lone(hashes, others, np.zeros(table_size(len(hashes) + len(others)), dtype=np.int32), lone)
     return lone & (client < 0)
 
 
@@ -226,9 +239,9 @@ def _crowd_table(rows: npt.NDArray[Any], judge: Judge) -> Any:
     direction = np.full(len(one), INBOUND, dtype=np.int32)
     return to_arrow(
         {
-            "interface": Words(interface, judge.rights.names),
-            "direction": Words(direction, DIRECTIONS),
-            "network": Words(label, judge.network_names),
+            "interface": words_of(interface, judge.rights.names),
+            "direction": words_of(direction, DIRECTIONS),
+            "network": words_of(label, judge.network_names),
             "port": one["port"],
             "proto": one["proto"],
             "minute": one["minute"],

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.model import bits
-from rearguard.model.fields import CONTACT, dtype
+from rearguard.model import bits, fields
+from rearguard.model.compiled import kernel
 
 __all__ = [
     "BIT_BOTH",
@@ -26,6 +26,7 @@ __all__ = [
     "NO_RECORD",
     "SINGLE",
     "to_contacts",
+    "widen",
 ]
 
 SINGLE = np.dtype(
@@ -66,43 +67,45 @@ def to_contacts(
     singles: npt.NDArray[Any], observers: npt.NDArray[np.uint32], samplings: npt.NDArray[np.uint32]
 ) -> npt.NDArray[Any]:
     """Widen singles to CONTACT rows; the two arrays give observer and sampling of each lane."""
-    rows = np.zeros(len(singles), dtype=dtype(CONTACT))
-    for name in ("client_hi", "client_lo", "server_hi", "server_lo", "port", "proto", "known"):
-        rows[name] = singles[name]
-    rows["observer"] = observers[singles["lane"]]
-    rows["sampling"] = samplings[singles["lane"]]
-    rows["packets_c"] = 1
-    rows["tries"] = 1
-    rows["bytes_c"] = singles["bytes"]
-    rows["payload_c"] = singles["payload"]
-    rows["flags_c"] = singles["flags"]
-    for name in ("first_c", "last_c", "proof_time_c"):
-        rows[name] = singles["time"]
-    rows["proof_rec_c"] = singles["rec"]
-    rows["proof_port_c"] = singles["client_port"]
-    _silent_server(rows)
-    loaded = singles["payload"] > 0
-    rows["load_time_c"] = np.where(loaded, singles["time"], NEVER_FIRST)
-    rows["load_rec_c"] = np.where(loaded, singles["rec"], NO_RECORD)
-    rows["load_port_c"] = np.where(loaded, singles["client_port"], 0)
-    tcp = singles["proto"] == bits.TCP
-    rows["seen_c"] = np.where(tcp, bits.SEEN_SYN, bits.SEEN_DATAGRAM) | np.where(loaded, bits.SEEN_DATA, 0)
-    both = singles["bits"] & BIT_BOTH > 0
-    rows["role"] = np.where(tcp, bits.ROLE_HANDSHAKE, np.where(both, bits.ROLE_BOTH, bits.ROLE_PORT))
-    rows["unacked"] = tcp & (singles["flags"] & bits.RST == 0)
-    rows["no_options"] = singles["bits"] & BIT_NO_OPTIONS > 0
-    rows["fp_mirai"] = singles["bits"] & BIT_MIRAI > 0
-    rows["fp_zmap"] = singles["bits"] & BIT_ZMAP > 0
-    rows["fp_masscan"] = singles["bits"] & BIT_MASSCAN > 0
+    rows = np.empty(len(singles), dtype=fields.dtype(fields.CONTACT))
+    widen(singles, observers, samplings, rows)
     return rows
 
 
-def _silent_server(rows: npt.NDArray[Any]) -> None:
-    rows["first_s"] = NEVER_FIRST
-    rows["last_s"] = NEVER_LAST
-    for side in ("proof_rank_s",):
-        rows[side] = NO_PROOF
-    rows["proof_time_s"] = NEVER_FIRST
-    rows["proof_rec_s"] = NO_RECORD
-    rows["load_time_s"] = NEVER_FIRST
-    rows["load_rec_s"] = NO_RECORD
+@kernel
+def widen(
+    singles: Any, observers: npt.NDArray[np.uint32], samplings: npt.NDArray[np.uint32], rows: Any
+) -> None:
+    """Write each single into the CONTACT row of its number; every field is set."""
+    for i in range(singles.size):
+        one, row = singles[i], rows[i]
+        tcp, loaded = one.proto == bits.TCP, one.payload > 0
+        row.client_hi, row.client_lo = one.client_hi, one.client_lo
+        row.server_hi, row.server_lo = one.server_hi, one.server_lo
+        row.port, row.proto = one.port, one.proto
+        row.observer, row.sampling = observers[one.lane], samplings[one.lane]
+        row.packets_c, row.packets_s = 1, 0
+        row.bytes_c, row.bytes_s = one.bytes, 0
+        row.payload_c, row.payload_s = one.payload, 0
+        row.first_c, row.first_s = one.time, NEVER_FIRST
+        row.last_c, row.last_s = one.time, NEVER_LAST
+        row.proof_rank_c, row.proof_rank_s = 0, NO_PROOF
+        row.proof_time_c, row.proof_time_s = one.time, NEVER_FIRST
+        row.proof_rec_c, row.proof_rec_s = one.rec, NO_RECORD
+        row.proof_port_c, row.proof_port_s = one.client_port, 0
+        row.load_time_c = one.time if loaded else NEVER_FIRST
+        row.load_rec_c = one.rec if loaded else NO_RECORD
+        row.load_port_c = one.client_port if loaded else 0
+        row.load_time_s, row.load_rec_s, row.load_port_s = NEVER_FIRST, NO_RECORD, 0
+        row.flags_c, row.flags_s = one.flags, 0
+        seen = bits.SEEN_SYN if tcp else bits.SEEN_DATAGRAM
+        row.seen_c, row.seen_s = seen | (bits.SEEN_DATA if loaded else 0), 0
+        role = bits.ROLE_BOTH if one.bits & BIT_BOTH != 0 else bits.ROLE_PORT
+        row.role = bits.ROLE_HANDSHAKE if tcp else role
+        row.known = one.known
+        row.tries, row.sessions = 1, 0
+        row.unacked = 1 if tcp and one.flags & bits.RST == 0 else 0
+        row.no_options = 1 if one.bits & BIT_NO_OPTIONS != 0 else 0
+        row.fp_mirai = 1 if one.bits & BIT_MIRAI != 0 else 0
+        row.fp_zmap = 1 if one.bits & BIT_ZMAP != 0 else 0
+        row.fp_masscan = 1 if one.bits & BIT_MASSCAN != 0 else 0

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.mix import mix2
+from rearguard.contacts.records import copied, joined
 from rearguard.model.compiled import kernel
 from rearguard.model.errors import RearguardError
 
@@ -51,7 +52,7 @@ class Spill:
         if not len(rows):
             return
         with self._lock:
-            self._held.append(rows.copy())
+            self._held.append(copied(rows))
             self._held_bytes += rows.nbytes
             self.rows += len(rows)
             if self._held_bytes > self._budget:
@@ -71,10 +72,10 @@ class Spill:
             waiting.append(part)
             count += len(part)
             if count >= size:
-                yield np.concatenate(waiting)
+                yield joined(waiting)
                 waiting, count = [], 0
         if waiting:
-            yield np.concatenate(waiting)
+            yield joined(waiting)
 
     def close(self) -> None:
         """Free memory and disk."""
@@ -116,7 +117,7 @@ class PartitionedSpill:
         with self._lock:
             self.rows += len(rows)
             if self._file is None and self._held_bytes + rows.nbytes <= self._budget:
-                self._held.append(rows.copy())
+                self._held.append(copied(rows))
                 self._held_bytes += rows.nbytes
                 return
             self._to_file()
@@ -130,7 +131,7 @@ class PartitionedSpill:
     def partition(self, number: int, count: int = 1) -> npt.NDArray[Any]:
         """All rows of one partition, or of ``count`` successive ones."""
         if self._file is None or not self._ends:
-            return np.concatenate(self._held) if self._held else np.zeros(0, dtype=self.kind)
+            return joined(self._held) if self._held else np.zeros(0, dtype=self.kind)
         last = number + count - 1
         ends = np.array(self._ends)  # [batch, partition]
         stops = ends[:, last]
@@ -157,7 +158,7 @@ class PartitionedSpill:
             self._file = _scratch(self._folder)
             held, self._held = self._held, []
             for start in range(0, len(held), _JOINED):
-                self._store(np.concatenate(held[start : start + _JOINED]))
+                self._store(joined(held[start : start + _JOINED]))
 
     def _store(self, rows: npt.NDArray[Any]) -> None:
         if len(self._sorted) < len(rows):

@@ -28,15 +28,16 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.guarding import PROTOCOL, build_guard
-from rearguard.contacts.slim import (
-    ANSWERED,
-    CLIENT_SENT,
-    CLIENT_WENT_ON,
-    CONVERSED,
-    LISTENER_OPENED,
-    Rows,
-    slim_contacts,
-    starts_of,
+from rearguard.contacts.slim import Rows, slim_contacts
+from rearguard.contacts.suggest_pairs import (
+    LOCAL,
+    MANAGED,
+    OUTWARD,
+    PAIR_TYPE,
+    PAIRS,
+    SWEPT,
+    pairs_of,
+    sum_pairs,
 )
 from rearguard.contacts.units import NO_UNIT, Units, area_of, is_private, merge_units, unit_of
 from rearguard.model.guard import Guard
@@ -53,24 +54,10 @@ __all__ = ["PREFIXES", "Suggested", "device_ports", "everything_guard", "suggest
 PREFIXES = 64
 """A suggestion has this many prefixes at most; a longer list nobody reads."""
 
-SWEEP = 5
-"""Addresses, or ports of one address, that a client tries before it is held to sweep."""
-SCATTERED = 10
-"""Areas over which the targets of a client must spread before they are held to be the Internet."""
 PRIVATE_SHARE = 0.05
 """Part of all contacts from which on private addresses count without an answer."""
-PAIRS = 1 << 19
-"""Pairs of units that are kept; of more, all that a sweep tells and a fair sample of the rest, by hash."""
-
-SWEPT, OUTWARD, LOCAL, MANAGED, OTHER = range(5)
-
-_MIX = tuple(np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9))
-
 _WEB = frozenset({80, 81, 443, 1883, 5000, 8000, 8080, 8443, 8883})
 """Management ports that ordinary clients use toward the Internet all the time."""
-
-_TWO = ("client_hi", "client_lo", "server_hi", "server_lo")
-_PAIR = np.dtype([("client", "u8"), ("server", "u8"), ("hint", "u1"), ("alive", "u1"), ("weight", "i8")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,85 +92,14 @@ def device_ports(catalogue: Catalogue) -> npt.NDArray[np.bool_]:
 def suggest_networks(partials: Partials, catalogue: Catalogue) -> Suggested:
     """Decide from what :func:`everything_guard` made of the input."""
     listed = device_ports(catalogue)
-    waiting: list[Rows] = [np.zeros(0, dtype=_PAIR)]
+    waiting: list[Rows] = [np.zeros(0, dtype=PAIR_TYPE)]
     for rows in slim_contacts(partials):
-        waiting.append(_pairs(rows, listed))
+        waiting.append(pairs_of(rows, listed))
         if sum(len(part) for part in waiting) > 2 * PAIRS:
-            waiting = [_summed(np.concatenate(waiting))]
-    pairs = _summed(np.concatenate(waiting))
+            waiting = [sum_pairs(np.concatenate(waiting))]
+    pairs = sum_pairs(np.concatenate(waiting))
     lone = _host_units(partials, len(pairs) == 0)
     return _decide(pairs, lone)
-
-
-def _pairs(rows: Rows, listed: npt.NDArray[np.bool_]) -> Rows:
-    """Contacts of whole clients, as pairs of units with what each contact hints at."""
-    client = unit_of(rows["client_hi"], rows["client_lo"])
-    keep = (client != NO_UNIT) & (rows["bits"] & LISTENER_OPENED == 0)
-    rows, client = rows[keep], client[keep]
-    server = unit_of(rows["server_hi"], rows["server_lo"])
-    out: Rows = np.zeros(len(rows), dtype=_PAIR)
-    out["client"], out["server"], out["weight"] = client, server, 1
-    went_on = rows["bits"] & (ANSWERED | CLIENT_WENT_ON)
-    out["alive"] = (went_on == (ANSWERED | CLIENT_WENT_ON)) | (rows["bits"] & CONVERSED == CONVERSED)
-    management = listed[rows["proto"], rows["port"]]
-    swept, outward = _sweeps(rows, server, management)
-    out["hint"] = np.select(
-        [server == NO_UNIT, outward, swept, management], [LOCAL, OUTWARD, SWEPT, MANAGED], OTHER
-    )
-    return _summed(out)
-
-
-def _sweeps(
-    rows: Rows, server: Units, management: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Which contacts belong to a sweep over addresses close together (or ports), and which to a scattered one."""
-    swept = np.zeros(len(rows), dtype=np.bool_)
-    outward = np.zeros(len(rows), dtype=np.bool_)
-    sends = rows["bits"] & CLIENT_SENT > 0
-    vain = rows["bits"] & CONVERSED != CONVERSED
-    area = area_of(server)
-    for names, wide in ((("client_hi", "client_lo", "port", "proto"), True), (_TWO, False)):
-        order = np.lexsort((area, *(rows[name] for name in reversed(names))))
-        starts = starts_of(rows[order], names)
-        if not len(starts):
-            continue
-        size = np.diff(np.append(starts, len(order)))
-        which = np.repeat(np.arange(len(starts)), size)
-        areas = np.bincount(which, _changes(area[order], starts), len(starts))
-        tries = np.bincount(which, sends[order], len(starts)) > 0
-        in_vain = 2 * np.bincount(which, vain[order], len(starts)) >= size
-        many = tries & (size >= SWEEP)
-        scattered = many & (areas >= SCATTERED) & (2 * areas >= size)
-        near = many & ~scattered & (in_vain | (wide & management[order[starts]]))
-        outward[order[scattered[which]]] = True
-        swept[order[near[which]]] = True
-    return swept & ~outward, outward
-
-
-def _changes(values: Units, starts: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
-    """Where a value differs from the one before it, or a group begins."""
-    changed = np.ones(len(values), dtype=np.bool_)
-    changed[1:] = values[1:] != values[:-1]
-    changed[starts] = True
-    return changed
-
-
-def _summed(pairs: Rows) -> Rows:
-    """One row a (client, server, hint); beyond PAIRS the ones with the smallest hash."""
-    keys = ("client", "server", "hint")
-    pairs = pairs[np.lexsort(tuple(pairs[name] for name in reversed(keys)))]
-    starts = starts_of(pairs, keys)
-    out = pairs[starts]
-    if len(out):
-        out["weight"] = np.add.reduceat(pairs["weight"], starts)
-        out["alive"] = np.maximum.reduceat(pairs["alive"], starts)
-    if len(out) > PAIRS:
-        hashed = (out["client"] * _MIX[0]) ^ (out["server"] * _MIX[1])
-        hashed = (hashed ^ hashed >> np.uint64(29)) * _MIX[2] >> np.uint64(1)
-        weak = (out["hint"] == MANAGED) | (out["hint"] == OTHER)
-        hashed |= weak.astype(np.uint64) << np.uint64(63)
-        out = out[np.sort(np.argsort(hashed, kind="stable")[:PAIRS])]
-    return out
 
 
 def _host_units(partials: Partials, all_of_them: bool) -> Units:

@@ -56,13 +56,13 @@ class Filling:
             con.execute(self._empty)
 
     def _store(self) -> None:
-        table = pa.concat_tables(self._held).unify_dictionaries().combine_chunks()
+        table = pa.concat_tables(self._held)
         if self._writer is None:
             words = [item.name for item in table.schema if pa.types.is_dictionary(item.type)]
             self._writer = pq.ParquetWriter(
                 self._file,
                 table.schema,
-                compression={item.name: _compression(item.type) for item in table.schema},
+                compression={item.name: _compression(item) for item in table.schema},
                 use_dictionary=words,
                 write_statistics=False,
             )
@@ -71,6 +71,10 @@ class Filling:
         self._rows = 0
 
 
-def _compression(kind: pa.DataType) -> str:
-    """Times (the signed numbers) are all different: to compress them costs much and gains little."""
-    return "NONE" if pa.types.is_int64(kind) else "LZ4"
+_ALL_DIFFERENT = ("client_lo", "server_lo", "proof_rec_c", "proof_rec_s", "load_rec_c", "load_rec_s")
+
+
+def _compression(column: pa.Field) -> str:
+    """Times (the signed numbers), addresses and pointers are mostly all different: to compress them costs much and
+    gains little."""
+    return "NONE" if pa.types.is_int64(column.type) or column.name in _ALL_DIFFERENT else "LZ4"

@@ -41,20 +41,20 @@ _V4_PREFIX = np.uint64(V4_MAPPED >> 32)
 def fingerprints(rows: Any, i: int) -> int:
     """Bits BIT_* of a SYN, as far as this source can tell and only for IPv4."""
     found = 0
-    known = rows.known[i]
-    if known & KNOWN_OPTIONS and rows.doff[i] == 5:
+    known = rows[i].known
+    if known & KNOWN_OPTIONS and rows[i].doff == 5:
         found |= BIT_NO_OPTIONS
-    if rows.dst_hi[i] != 0 or rows.dst_lo[i] >> np.uint64(32) != _V4_PREFIX:
+    if rows[i].dst_hi != 0 or rows[i].dst_lo >> np.uint64(32) != _V4_PREFIX:
         return found
-    target = np.uint32(rows.dst_lo[i] & np.uint64(0xFFFF_FFFF))
-    if known & KNOWN_SEQ and rows.seq[i] == target:
+    target = np.uint32(rows[i].dst_lo & np.uint64(0xFFFF_FFFF))
+    if known & KNOWN_SEQ and rows[i].seq == target:
         found |= BIT_MIRAI
     if known & KNOWN_IPID:
-        if rows.ipid[i] == ZMAP_IPID:
+        if rows[i].ipid == ZMAP_IPID:
             found |= BIT_ZMAP
         if known & KNOWN_SEQ:
-            formula = (target ^ np.uint32(rows.dport[i]) ^ rows.seq[i]) & np.uint32(0xFFFF)
-            if rows.ipid[i] == formula:
+            formula = (target ^ np.uint32(rows[i].dport) ^ rows[i].seq) & np.uint32(0xFFFF)
+            if rows[i].ipid == formula:
                 found |= BIT_MASSCAN
     return found
 
@@ -63,20 +63,20 @@ def fingerprints(rows: Any, i: int) -> int:
 def seen_in_tcp(rows: Any, i: int) -> int:
     """Bits SEEN_* of one TCP row. Of a flow's OR-ed flags a SYN without ACK is certain, and what the record itself
     says of its direction (rule B7)."""
-    flags = rows.flags[i]
-    seen = SEEN_DATA if rows.pay_wire[i] > 0 else 0
-    if not rows.known[i] & KNOWN_FLAGS:
+    flags = rows[i].flags
+    seen = SEEN_DATA if rows[i].pay_wire > 0 else 0
+    if not rows[i].known & KNOWN_FLAGS:
         return seen
     if flags & SYN and not flags & ACK:
         return seen | SEEN_SYN
-    if rows.known[i] & KNOWN_ONE_PACKET:
+    if rows[i].known & KNOWN_ONE_PACKET:
         if flags & HANDSHAKE_MASK == SYN | ACK:
             return seen | SEEN_SYNACK
     elif flags & SYN:
-        if rows.why[i] & WHY_INITIATOR:
+        if rows[i].why & WHY_INITIATOR:
             seen |= SEEN_SYN | SEEN_ACK
         else:
-            seen |= SEEN_SYNACK if rows.why[i] & WHY_RESPONDER else SEEN_FLOW_SYN
+            seen |= SEEN_SYNACK if rows[i].why & WHY_RESPONDER else SEEN_FLOW_SYN
         # Its RST, if any, ended a conversation and refused none.
         return seen | (SEEN_FIN if flags & FIN_FLAG else 0)
     if flags & ACK and not flags & (SYN | RST):

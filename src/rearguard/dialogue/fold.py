@@ -23,7 +23,7 @@ from rearguard.dialogue.table import SEGMENT_COST, SPELL
 from rearguard.model.bits import TCP
 
 if TYPE_CHECKING:
-    from rearguard.contacts.reducer import Lanes
+    from rearguard.contacts.lanes import Lanes
 
 __all__ = ["Dialogue", "Omitted", "dialogues", "unordered"]
 

@@ -84,39 +84,39 @@ def _server_is_dst(rows: Any, i: int, ours: int, to_listed: bool, from_listed: b
     """Which side is called the server; both directions of a conversation give the same one."""
     if to_listed != from_listed:
         return to_listed
-    if rows.dport[i] != rows.sport[i]:
-        return bool(rows.dport[i] < rows.sport[i])
+    if rows[i].dport != rows[i].sport:
+        return bool(rows[i].dport < rows[i].sport)
     if ours != SRC_OURS | DST_OURS:
         return ours & DST_OURS != 0
-    if rows.dst_hi[i] != rows.src_hi[i]:
-        return bool(rows.dst_hi[i] < rows.src_hi[i])
-    return bool(rows.dst_lo[i] < rows.src_lo[i])
+    if rows[i].dst_hi != rows[i].src_hi:
+        return bool(rows[i].dst_hi < rows[i].src_hi)
+    return bool(rows[i].dst_lo < rows[i].src_lo)
 
 
 @inlined
 def _fill(one: Any, rows: Any, i: int, to_server: bool) -> None:
     """Key, time and numbers of row ``i`` into a segment."""
     if to_server:
-        one.client_hi, one.client_lo, one.client_port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
-        one.server_hi, one.server_lo, one.port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
+        one.client_hi, one.client_lo, one.client_port = rows[i].src_hi, rows[i].src_lo, rows[i].sport
+        one.server_hi, one.server_lo, one.port = rows[i].dst_hi, rows[i].dst_lo, rows[i].dport
     else:
-        one.client_hi, one.client_lo, one.client_port = rows.dst_hi[i], rows.dst_lo[i], rows.dport[i]
-        one.server_hi, one.server_lo, one.port = rows.src_hi[i], rows.src_lo[i], rows.sport[i]
-    one.proto = rows.proto[i]
-    one.ts = rows.ts[i]
+        one.client_hi, one.client_lo, one.client_port = rows[i].dst_hi, rows[i].dst_lo, rows[i].dport
+        one.server_hi, one.server_lo, one.port = rows[i].src_hi, rows[i].src_lo, rows[i].sport
+    one.proto = rows[i].proto
+    one.ts = rows[i].ts
     one.seq = one.ack = 0
     one.bits = 0 if to_server else FROM_SERVER
     if one.proto == TCP:
-        flags = rows.flags[i]
-        one.seq = rows.seq[i] + np.uint32(1) if flags & SYN else rows.seq[i]
+        flags = rows[i].flags
+        one.seq = rows[i].seq + np.uint32(1) if flags & SYN else rows[i].seq
         if flags & ACK:
-            one.ack = rows.ack[i]
+            one.ack = rows[i].ack
             one.bits |= HAS_ACK
         elif flags & SYN:
             one.bits |= OPENS
         if flags & HANDSHAKE_MASK == SYN | ACK:
             one.bits |= START
-    if rows.frag[i] == FRAG_FIRST:
+    if rows[i].frag == FRAG_FIRST:
         one.bits |= CUT
     word = (
         np.uint64(one.port)
@@ -162,13 +162,13 @@ def pick(
     """
     m = 0
     for i in range(n):
-        proto, ours = rows.proto[i], place[i]
+        proto, ours = rows[i].proto, place[i]
         if ours == 0 or (proto != TCP and proto != UDP):
             continue
-        if rows.pay_len[i] == 0 and (proto == UDP or rows.flags[i] & HANDSHAKE_MASK != SYN | ACK):
+        if rows[i].pay_len == 0 and (proto == UDP or rows[i].flags & HANDSHAKE_MASK != SYN | ACK):
             continue
-        from_bits = ports.tcp[rows.sport[i]] if proto == TCP else ports.udp[rows.sport[i]]
-        to_bits = ports.tcp[rows.dport[i]] if proto == TCP else ports.udp[rows.dport[i]]
+        from_bits = ports.tcp[rows[i].sport] if proto == TCP else ports.udp[rows[i].sport]
+        to_bits = ports.tcp[rows[i].dport] if proto == TCP else ports.udp[rows[i].dport]
         if (
             to_bits & (TOWARD_US if ours & DST_OURS else TOWARD_OTHERS)
             or from_bits & (TOWARD_US if ours & SRC_OURS else TOWARD_OTHERS)
@@ -176,7 +176,7 @@ def pick(
             picked[m] = i
             m += 1
         elif ours == SRC_OURS and proto == TCP and _is_cwmp_request(
-            buffer, wide(rows.pay_off[i]), wide(rows.pay_len[i])
+            buffer, wide(rows[i].pay_off), wide(rows[i].pay_len)
         ):  # fmt: skip
             picked[m] = ~i
             m += 1
@@ -211,20 +211,20 @@ def collect(
     for turn in range(start, picked.size):
         known = picked[turn] >= 0
         i = picked[turn] if known else ~picked[turn]
-        flags = rows.flags[i]
-        tcp = rows.proto[i] == TCP
-        if rows.why[i] & (WHY_PACKET | WHY_QUOTED | WHY_NO_PORTS) != WHY_PACKET:
+        flags = rows[i].flags
+        tcp = rows[i].proto == TCP
+        if rows[i].why & (WHY_PACKET | WHY_QUOTED | WHY_NO_PORTS) != WHY_PACKET:
             continue
-        if tcp and (flags & RST or rows.known[i] & _PACKET_FACTS != _PACKET_FACTS):
+        if tcp and (flags & RST or rows[i].known & _PACKET_FACTS != _PACKET_FACTS):
             continue
-        begin = np.int64(rows.pay_off[i])
-        length = max(min(np.int64(rows.pay_len[i]), np.int64(head), np.int64(buffer.size) - begin), 0)
+        begin = np.int64(rows[i].pay_off)
+        length = max(min(np.int64(rows[i].pay_len), np.int64(head), np.int64(buffer.size) - begin), 0)
         if length == 0 and (not tcp or flags & HANDSHAKE_MASK != SYN | ACK):
             continue
         if used[SEGMENTS] == held.segment.size or held.arena.size - used[BYTES] < head:
             return turn
-        from_bits = ports.tcp[rows.sport[i]] if tcp else ports.udp[rows.sport[i]]
-        to_bits = ports.tcp[rows.dport[i]] if tcp else ports.udp[rows.dport[i]]
+        from_bits = ports.tcp[rows[i].sport] if tcp else ports.udp[rows[i].sport]
+        to_bits = ports.tcp[rows[i].dport] if tcp else ports.udp[rows[i].dport]
         to_server = not known or _server_is_dst(rows, i, place[i], to_bits != 0, from_bits != 0)
         server_ours = place[i] & (DST_OURS if to_server else SRC_OURS) != 0
         wanted_bits = (to_bits if to_server else from_bits) & (TOWARD_US if server_ours else TOWARD_OTHERS)
@@ -241,8 +241,8 @@ def collect(
             stratum = TCP_STRATUM if tcp else UDP_STRATUM
         if one.hash > chosen[stratum]:
             continue
-        one.lane, one.rec = lanes[i], source | rows.record[i]
-        one.wire, one.length, one.at = rows.pay_wire[i], length, used[BYTES]
+        one.lane, one.rec = lanes[i], source | rows[i].record
+        one.wire, one.length, one.at = rows[i].pay_wire, length, used[BYTES]
         if known and to_bits != 0 and from_bits != 0:
             one.bits |= BOTH_LISTED
         if not wanted(table, one, budget):

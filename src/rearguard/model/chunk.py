@@ -1,29 +1,42 @@
-"""Chunks: what every source delivers, as a struct of numpy arrays over a buffer that the source owns."""
+"""Chunks: what every source delivers, as an array of rows over a buffer that the source owns.
+
+A row is two cache lines; the first has what every kernel asks of every row. An array of rows and not a struct of
+columns, because a kernel then takes one array instead of twenty-seven, checks its bounds once for a row, and finds
+all of a chosen row in one place (docs/decisions/013-rows-not-columns.md).
+"""
 
 from __future__ import annotations
 
-import collections
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rearguard.model.fields import CHUNK
+from rearguard.model.fields import CHUNK, Element
 
-__all__ = ["ROWS", "Chunk", "Rows", "new_rows"]
+__all__ = ["LINE", "ROWS", "Chunk", "new_rows"]
 
-ROWS = 32_768
+ROWS = 16_384
 """Rows of one chunk at most."""
 
-_named = collections.namedtuple  # called by another name, for its fields are data and not literals
-Rows: Any = _named("Rows", [item.name for item in CHUNK])
-"""The CHUNK columns, one numpy array each, in table order; compiled kernels take the tuple whole."""
+LINE = 64
+"""Bytes of a cache line."""
 
 
 def new_rows(size: int = ROWS) -> Any:
-    """Zeroed columns for ``size`` rows."""
-    return Rows(*(np.zeros(size, dtype=item.code) for item in CHUNK))
+    """``size`` zeroed rows with the fields of CHUNK in that order, each row on a boundary of cache lines."""
+    packed = np.dtype([(item.name, item.code) for item in CHUNK], align=True)
+    layout: Any = {
+        "names": [item.name for item in CHUNK],
+        "formats": [item.code for item in CHUNK],
+        "offsets": [packed.fields[item.name][1] for item in CHUNK] if packed.fields else [],
+        "itemsize": -(-packed.itemsize // LINE) * LINE,
+    }
+    kind = np.dtype((Element, np.dtype(layout)))
+    raw = np.zeros(size * kind.itemsize + LINE, dtype=np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + size * kind.itemsize].view(kind)
 
 
 @dataclass(slots=True)
@@ -36,5 +49,5 @@ class Chunk:
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """The valid part of one column (a view)."""
-        array: npt.NDArray[Any] = getattr(self.rows, name)
-        return array[: self.n]
+        column: npt.NDArray[Any] = self.rows[name][: self.n]
+        return column

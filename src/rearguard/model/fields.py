@@ -15,7 +15,18 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CENSUS", "CHUNK", "CONTACT", "HOST", "Field", "Merge", "arrow_schema", "dtype", "key_names"]
+__all__ = [
+    "CENSUS",
+    "CHUNK",
+    "CONTACT",
+    "HOST",
+    "Element",
+    "Field",
+    "Merge",
+    "arrow_schema",
+    "dtype",
+    "key_names",
+]
 
 Merge = Literal["key", "+", "|", "&", "min", "max", "first", "hll", ""]
 
@@ -31,34 +42,35 @@ class Field:
 
 
 CHUNK: tuple[Field, ...] = (
-    Field("ts", "i8", "", "start of the record, ns since the epoch, UTC"),
-    Field("end", "i8", "", "end of the record; a packet's equals ts"),
     Field("src_hi", "u8", "", "source address, high 64 bits"),
     Field("src_lo", "u8", "", "source address, low 64 bits; IPv4 as ::ffff:0:0/96"),
     Field("dst_hi", "u8", "", "destination address, high 64 bits"),
     Field("dst_lo", "u8", "", "destination address, low 64 bits"),
+    Field("ts", "i8", "", "start of the record, ns since the epoch, UTC"),
     Field("sport", "u2", "", "source port, 0 where there is none"),
     Field("dport", "u2", "", "destination port, 0 where there is none"),
     Field("proto", "u1", "", "IP protocol number of the innermost decoded header"),
     Field("flags", "u1", "", "TCP flags (header byte 13); of a flow, OR-ed over its packets"),
-    Field("ttl", "u1", "", "IPv4 TTL or IPv6 hop limit"),
-    Field("doff", "u1", "", "TCP data offset in 32-bit words; 5 means no options"),
+    Field("why", "u1", "", "bits WHY_*: what kind of row this is"),
     Field("frag", "u1", "", "0 whole, 1 first fragment, 2 later fragment"),
+    Field("known", "u4", "", "bits KNOWN_*: which fields this source can tell at all"),
+    Field("pay_len", "u4", "", "captured transport payload, bytes"),
+    Field("bytes", "u8", "", "IP length (header and payload), not scaled by sampling"),
+    Field("end", "i8", "", "end of the record; a packet's equals ts"),
+    Field("packets", "u8", "", "packets, not scaled by sampling"),
+    Field("record", "u8", "", "number of the record in its source, from 1"),
+    Field("sampling", "u4", "", "one of how many packets was taken; 0 unknown"),
+    Field("observer", "u4", "", "index into the source's list of observers"),
+    Field("pay_wire", "u4", "", "transport payload on the wire, bytes (more than captured when cut short)"),
+    Field("pay_off", "u4", "", "where the transport payload begins in the source's buffer"),
     Field("seq", "u4", "", "TCP sequence number"),
     Field("ack", "u4", "", "TCP acknowledgement number"),
     Field("ipid", "u4", "", "IPv4 identification, or that of an IPv6 fragment header"),
     Field("win", "u2", "", "TCP window"),
-    Field("packets", "u8", "", "packets, not scaled by sampling"),
-    Field("bytes", "u8", "", "IP length (header and payload), not scaled by sampling"),
-    Field("pay_off", "u4", "", "where the transport payload begins in the source's buffer"),
-    Field("pay_len", "u4", "", "captured transport payload, bytes"),
-    Field("pay_wire", "u4", "", "transport payload on the wire, bytes (more than captured when cut short)"),
-    Field("sampling", "u4", "", "one of how many packets was taken; 0 unknown"),
-    Field("observer", "u4", "", "index into the source's list of observers"),
-    Field("record", "u8", "", "number of the record in its source, from 1"),
-    Field("known", "u4", "", "bits KNOWN_*: which fields this source can tell at all"),
-    Field("why", "u1", "", "bits WHY_*: what kind of row this is"),
+    Field("ttl", "u1", "", "IPv4 TTL or IPv6 hop limit"),
+    Field("doff", "u1", "", "TCP data offset in 32-bit words; 5 means no options"),
 )
+"""In the order in which they lie in memory: what every kernel asks of every row comes first, in 64 bytes."""
 
 CONTACT: tuple[Field, ...] = (
     Field("client_hi", "u8", "key", "address of the side that opened, high 64 bits"),
@@ -155,6 +167,20 @@ _ARROW = {
     "u2": "uint16",
     "u1": "uint8",
 }
+
+
+class Element(np.void):  # type: ignore[misc]  # numpy's stubs call final what is not
+    """One row, whose fields are attributes: what compiled code sees, for code that runs as plain Python.
+
+    numpy's own record does not do: it hides fields named like its methods, ``flags`` among them.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        kind = super().__getattribute__("dtype")
+        return self[name] if name in kind.names else super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
 
 
 def dtype(table: tuple[Field, ...]) -> np.dtype[Any]:

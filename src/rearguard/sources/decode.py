@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from rearguard.model.bits import FRAG_LATER, ICMP, ICMPV6, KNOWN_PAYLOAD, WHY_NO_PORTS, WHY_QUOTED
 from rearguard.model.compiled import Buffer, kernel, u8, wide
 from rearguard.sources.frames import BAD_RECORD
-from rearguard.sources.link import LINK, find_network
+from rearguard.sources.link import find_network
 from rearguard.sources.network import Ip, Transport, read_ip, read_transport
+from rearguard.sources.shims import LINK
 from rearguard.sources.tunnel import find_inner
 
-__all__ = ["decode_frames"]
+__all__ = ["decode_frames", "new_times"]
 
 UNREACHABLE_V4 = 3
 """ICMP type (RFC 792): destination unreachable."""
@@ -25,16 +29,31 @@ UNREACHABLE_V6 = 1
 ICMP_HEADER = 8
 
 
+def new_times() -> npt.NDArray[np.int64]:
+    """The earliest and the latest time of no rows, ns: the first is later than the last."""
+    whole = np.iinfo(np.int64)
+    return np.array([whole.max, whole.min], dtype=np.int64)
+
+
 @kernel
 def decode_frames(
-    b: Buffer, frames: Any, n: int, base_record: int, rows: Any, start: int, skipped: Any
+    b: Buffer,
+    frames: Any,
+    n: int,
+    base_record: int,
+    rows: Any,
+    start: int,
+    skipped: Any,
+    times: npt.NDArray[np.int64],
 ) -> int:
     """Decode ``n`` frames into the rows from ``start`` on; the first has record number ``base_record``.
     Returns the number of rows written.
 
-    Every frame gives one row or adds one to the counter in ``skipped`` of the reason why not.
+    Every frame gives one row or adds one to the counter in ``skipped`` of the reason why not. ``times`` (see
+    :func:`new_times`) is widened to the rows' times; 0 is what a simple packet block without a time got.
     """
     r = start
+    first, last = times[0], times[1]
     for i in range(n):
         begin = wide(frames.off[i])
         end = begin + wide(frames.caplen[i])
@@ -65,34 +84,38 @@ def decode_frames(
             if quoted[0] == 0:
                 ip = quoted
                 transport = _quoted_transport(b, ip)
-        rows.src_hi[r] = ip[1]
-        rows.src_lo[r] = ip[2]
-        rows.dst_hi[r] = ip[3]
-        rows.dst_lo[r] = ip[4]
-        rows.proto[r] = ip[5]
-        rows.ttl[r] = ip[6]
-        rows.frag[r] = ip[7]
-        rows.ipid[r] = ip[8]
-        rows.sport[r] = transport[0]
-        rows.dport[r] = transport[1]
-        rows.flags[r] = transport[2]
-        rows.doff[r] = transport[3]
-        rows.seq[r] = transport[4]
-        rows.ack[r] = transport[5]
-        rows.win[r] = transport[6]
-        rows.pay_off[r] = transport[7]
-        rows.pay_len[r] = transport[8]
-        rows.pay_wire[r] = min(transport[9], 0xFFFFFFFF)
-        rows.packets[r] = 1
-        rows.sampling[r] = 1
-        rows.known[r] = transport[10]
-        rows.why[r] = transport[11]
-        rows.ts[r] = frames.ts[i]
-        rows.end[r] = frames.ts[i]
-        rows.bytes[r] = length
-        rows.observer[r] = frames.observer[i]
-        rows.record[r] = base_record + i
+        rows[r].src_hi = ip[1]
+        rows[r].src_lo = ip[2]
+        rows[r].dst_hi = ip[3]
+        rows[r].dst_lo = ip[4]
+        rows[r].proto = ip[5]
+        rows[r].ttl = ip[6]
+        rows[r].frag = ip[7]
+        rows[r].ipid = ip[8]
+        rows[r].sport = transport[0]
+        rows[r].dport = transport[1]
+        rows[r].flags = transport[2]
+        rows[r].doff = transport[3]
+        rows[r].seq = transport[4]
+        rows[r].ack = transport[5]
+        rows[r].win = transport[6]
+        rows[r].pay_off = transport[7]
+        rows[r].pay_len = transport[8]
+        rows[r].pay_wire = min(transport[9], 0xFFFFFFFF)
+        rows[r].packets = 1
+        rows[r].sampling = 1
+        rows[r].known = transport[10]
+        rows[r].why = transport[11]
+        rows[r].ts = frames.ts[i]
+        rows[r].end = frames.ts[i]
+        rows[r].bytes = length
+        rows[r].observer = frames.observer[i]
+        rows[r].record = base_record + i
+        if frames.ts[i] != 0:
+            first = min(first, frames.ts[i])
+            last = max(last, frames.ts[i])
         r += 1
+    times[0], times[1] = first, last
     return r - start
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from rearguard.model.chunk import Chunk
 from rearguard.model.compiled import Buffer
+from rearguard.sources.exports.carried import Carried
 from rearguard.sources.exports.datagrams import new_datagrams
 from rearguard.sources.exports.decoder import Decoder
 from rearguard.sources.exports_kinds import NETFLOW, NO_EXPORT, SFLOW, gather, kind_of
@@ -53,13 +54,14 @@ class _Decodes(Protocol):
 class ExportsSource:
     """One capture of exports, read once (a :class:`~rearguard.sources.reader.Reader`)."""
 
-    def __init__(self, capture: PacketSource) -> None:
+    def __init__(self, capture: PacketSource, carried: Carried | None = None) -> None:
         self.uri = capture.uri
         self.number = capture.number
         self.format = f"exports in {capture.format}"
         self.compression = capture.compression
         self.tally = Tally()
         self._capture = capture
+        self._carried = carried
         self._decoders: dict[int, _Decodes] = {}
         self._numbers: dict[int, np.ndarray[Any, np.dtype[np.uint32]]] = {}
         self._records: dict[int, int] = {}
@@ -130,8 +132,8 @@ class ExportsSource:
             before, row, records = start, chunk.n, self.tally.records
             start, chunk.n = decoder.feed(buffer, datagrams, start, end, chunk.rows, row, self.tally)
             if chunk.n > row:
-                chunk.rows.record[row : chunk.n] += np.uint64(records - self._records[kind])
-                self._renumber(kind, decoder, chunk.rows.observer[row : chunk.n])
+                chunk.rows["record"][row : chunk.n] += np.uint64(records - self._records[kind])
+                self._renumber(kind, decoder, chunk.rows["observer"][row : chunk.n])
                 self._points |= kind == SFLOW
             self._records[kind] += self.tally.records - records
             if start < end:
@@ -143,7 +145,7 @@ class ExportsSource:
 
     def _decoder(self, kind: int) -> _Decodes:
         if kind not in self._decoders:
-            self._decoders[kind] = Decoder() if kind == NETFLOW else SflowDecoder()
+            self._decoders[kind] = Decoder(carried=self._carried) if kind == NETFLOW else SflowDecoder()
             self._numbers[kind] = np.zeros(0, np.uint32)
             self._records[kind] = 0
         return self._decoders[kind]
@@ -225,7 +227,7 @@ class ExportsSource:
 
 def sound_exports(packets: Chunk, candidates: np.ndarray[Any, np.dtype[np.intp]]) -> int:
     """How many of these packets, none a fragment, are exports with which the decoders find nothing wrong."""
-    rows = type(packets.rows)(*(np.ascontiguousarray(column[candidates]) for column in packets.rows))
+    rows = packets.rows[candidates]
     n = len(candidates)
     datagrams, kinds = new_datagrams(n), np.zeros(n, np.uint8)
     _, found = gather(packets.buffer, rows, 0, n, datagrams, kinds, np.zeros(2, np.int64))

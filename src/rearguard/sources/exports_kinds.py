@@ -77,12 +77,12 @@ def gather(
     """
     found = 0
     for i in range(start, n):
-        if rows.proto[i] == UDP and rows.frag[i] != FRAG_NONE and not rows.why[i] & WHY_QUOTED:
+        if rows[i].proto == UDP and rows[i].frag != FRAG_NONE and not rows[i].why & WHY_QUOTED:
             return i, found
         kind = NO_EXPORT
-        if rows.proto[i] == UDP and rows.why[i] == WHY_PACKET:
+        if rows[i].proto == UDP and rows[i].why == WHY_PACKET:
             kind = _kind(
-                b, wide(rows.pay_off[i]), wide(rows.pay_len[i]), wide(rows.pay_wire[i]), wide(rows.dport[i])
+                b, wide(rows[i].pay_off), wide(rows[i].pay_len), wide(rows[i].pay_wire), wide(rows[i].dport)
             )
         if kind == NO_EXPORT:
             counts[0] += 1
@@ -91,12 +91,12 @@ def gather(
         else:
             if found == kinds.size:
                 return i, found
-            datagrams.off[found] = rows.pay_off[i]
-            datagrams.len[found] = rows.pay_len[i]
-            datagrams.time[found] = rows.ts[i]
-            datagrams.src_hi[found] = rows.src_hi[i]
-            datagrams.src_lo[found] = rows.src_lo[i]
-            datagrams.sport[found] = rows.sport[i]
+            datagrams.off[found] = rows[i].pay_off
+            datagrams.len[found] = rows[i].pay_len
+            datagrams.time[found] = rows[i].ts
+            datagrams.src_hi[found] = rows[i].src_hi
+            datagrams.src_lo[found] = rows[i].src_lo
+            datagrams.sport[found] = rows[i].sport
             kinds[found] = kind
             found += 1
     return n, found

@@ -1,9 +1,10 @@
 """From the link layer to the IP header: which bytes of a frame are the packet, compiled.
 
 A frame is described by a *kind*: an EtherType (below 0x10000), a link type (``LINK`` + its number in the
-registry of draft-ietf-opsawg-pcaplinktype) or one of the inner kinds below. Each step of the loop in
-:func:`find_network` takes one header off and says what kind follows, until an IP header or a reason is
-reached. The number of steps is bounded, so that a frame of nothing but VLAN tags ends too.
+registry of draft-ietf-opsawg-pcaplinktype) or one of the inner kinds of
+:mod:`rearguard.sources.shims`. Each step of the loop in :func:`find_network` takes one header off and says
+what kind follows, until an IP header or a reason is reached. The number of steps is bounded, so that a frame
+of nothing but VLAN tags ends too.
 """
 
 from __future__ import annotations
@@ -21,14 +22,25 @@ from rearguard.sources.frames import (
     UNKNOWN_INTERFACE,
     UNKNOWN_LINKTYPE,
 )
+from rearguard.sources.shims import (
+    ETHERNET,
+    FIRST_ETHERTYPE,
+    IP_ANY,
+    IPV4,
+    IPV6,
+    LINK,
+    LLC,
+    PPP,
+    llc,
+    ppp,
+    shim,
+)
 
-__all__ = ["ETHERNET", "IP_ANY", "LINK", "PPP", "find_network"]
+__all__ = ["find_network"]
 
 MAX_STEPS = 24
 
-LINK = 0x10000
 LINK_NULL = LINK + 0
-LINK_ETHERNET = LINK + 1
 LINK_PPP = LINK + 9
 LINK_RAW_12 = LINK + 12
 LINK_RAW_14 = LINK + 14
@@ -43,35 +55,11 @@ LINK_IPV6 = LINK + 229
 LINK_NFLOG = LINK + 239
 LINK_LINUX_SLL2 = LINK + 276
 
-# Kinds that are neither a link type nor an EtherType.
-INNER = 0x20000
-IP_ANY = INNER + 1
-"""IPv4 or IPv6, told by the version."""
-PPP = INNER + 2
-"""A PPP frame with or without its HDLC address and control bytes."""
-LLC = INNER + 3
-ETHERNET = LINK_ETHERNET
-
-# EtherTypes (IEEE registry).
-IPV4 = 0x0800
-IPV6 = 0x86DD
+# Of Ethernet: VLAN tags (EtherTypes, IEEE registry), and the longest length in the place of one.
 VLAN = 0x8100
 VLAN_S = 0x88A8
 VLAN_OLD = 0x9100
-VNTAG = 0x8926
-ETAG = 0x893F
-MPLS = 0x8847
-MPLS_UPSTREAM = 0x8848
-PPPOE_SESSION = 0x8864
-PPP_TYPE = 0x880B
-BRIDGED = 0x6558
-FIRST_ETHERTYPE = 0x0600
 LAST_LENGTH = 1500
-
-# PPP protocol numbers (RFC 1661 section 2; IANA).
-PPP_IPV4 = 0x0021
-PPP_IPV6 = 0x0057
-PPP_MPLS = 0x0281
 
 AF_INET = 2
 AF_INET6_LINUX = 10
@@ -84,7 +72,7 @@ def find_network(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
     """The IP version (4 or 6) and where its header begins; or ``-1 - reason`` and where it was found out."""
     for _ in range(MAX_STEPS):
         left = end - pos
-        if kind == LINK_ETHERNET:
+        if kind == ETHERNET:
             if left < 14:
                 return -1 - TRUNCATED_LINK_HEADER, pos
             kind = be16(b, pos + 12)
@@ -114,59 +102,10 @@ def find_network(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
         elif kind >= LINK:
             kind, pos = _link_header(b, pos, end, kind)
         else:
-            kind, pos = _shim(b, pos, end, kind)
+            kind, pos = shim(b, pos, end, kind)
         if kind < 0:
             return kind, pos
     return -1 - NOT_IP, pos
-
-
-@kernel
-def _shim(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
-    """Headers between Ethernet and IP, by EtherType: the kind that follows and its place."""
-    left = end - pos
-    if kind in (MPLS, MPLS_UPSTREAM):
-        return _mpls(b, pos, end)
-    if kind == PPPOE_SESSION:
-        if left < 6:
-            return -1 - TRUNCATED_LINK_HEADER, pos
-        return PPP, pos + 6
-    if kind == VNTAG:
-        if left < 6:
-            return -1 - TRUNCATED_LINK_HEADER, pos
-        return be16(b, pos + 4), pos + 6
-    if kind == ETAG:
-        if left < 8:
-            return -1 - TRUNCATED_LINK_HEADER, pos
-        return be16(b, pos + 6), pos + 8
-    if kind == BRIDGED:
-        return LINK_ETHERNET, pos
-    if kind == PPP_TYPE:
-        return PPP, pos
-    return -1 - NOT_IP, pos
-
-
-@kernel
-def _mpls(b: Buffer, pos: int, end: int) -> tuple[int, int]:
-    """Off with the label stack (RFC 3032); what is below it names itself only by its first nibble (RFC
-    4928)."""
-    while True:
-        if end - pos < 4:
-            return -1 - TRUNCATED_LINK_HEADER, pos
-        bottom = u8(b, pos + 2) & 1
-        pos += 4
-        if bottom:
-            break
-    if end - pos < 1:
-        return -1 - TRUNCATED_LINK_HEADER, pos
-    nibble = u8(b, pos) >> 4
-    if nibble == 4 or nibble == 6:
-        return IP_ANY, pos
-    if nibble == 1:
-        return -1 - NOT_IP, pos
-    if nibble == 0 and end - pos >= 4:
-        # An Ethernet pseudowire with a control word (RFC 4448).
-        return LINK_ETHERNET, pos + 4
-    return LINK_ETHERNET, pos
 
 
 @kernel
@@ -178,9 +117,9 @@ def _link_header(b: Buffer, pos: int, end: int, kind: int) -> tuple[int, int]:
             if left < 6:
                 return -1 - TRUNCATED_LINK_HEADER, pos
             pos += 6
-        return _ppp(b, pos, end)
+        return ppp(b, pos, end)
     if kind == LLC:
-        return _llc(b, pos, end)
+        return llc(b, pos, end)
     if kind in (LINK_RAW, LINK_RAW_12, LINK_RAW_14):
         return IP_ANY, pos
     if kind == LINK_IPV4:
@@ -241,50 +180,6 @@ def _cooked(hardware: int, protocol: int) -> int:
     if protocol < FIRST_ETHERTYPE:
         return -1 - NOT_IP
     return protocol
-
-
-@kernel
-def _llc(b: Buffer, pos: int, end: int) -> tuple[int, int]:
-    """IEEE 802.2: SNAP with an EtherType (RFC 1042), or the SAP of IP."""
-    left = end - pos
-    if left < 3:
-        return -1 - TRUNCATED_LINK_HEADER, pos
-    saps = be16(b, pos)
-    if saps == 0xAAAA and u8(b, pos + 2) == 0x03:
-        if left < 8:
-            return -1 - TRUNCATED_LINK_HEADER, pos
-        oui = be32(b, pos + 2) & 0xFFFFFF
-        if oui == 0 or oui == 0x0000F8:
-            return be16(b, pos + 6), pos + 8
-    if saps == 0x0606 and u8(b, pos + 2) == 0x03:
-        return IPV4, pos + 3
-    return -1 - NOT_IP, pos
-
-
-@kernel
-def _ppp(b: Buffer, pos: int, end: int) -> tuple[int, int]:
-    """PPP (RFC 1661), with HDLC-like framing (RFC 1662) or Cisco's, the protocol field compressed or not."""
-    left = end - pos
-    if left >= 4 and (u8(b, pos) == 0x0F or u8(b, pos) == 0x8F):
-        return be16(b, pos + 2), pos + 4
-    if left >= 2 and be16(b, pos) == 0xFF03:
-        pos += 2
-        left -= 2
-    if left < 2:
-        return -1 - TRUNCATED_LINK_HEADER, pos
-    protocol = u8(b, pos)
-    if protocol & 1:
-        pos += 1
-    else:
-        protocol = be16(b, pos)
-        pos += 2
-    if protocol == PPP_IPV4:
-        return IPV4, pos
-    if protocol == PPP_IPV6:
-        return IPV6, pos
-    if protocol == PPP_MPLS:
-        return MPLS, pos
-    return -1 - NOT_IP, pos
 
 
 @kernel

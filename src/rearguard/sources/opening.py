@@ -21,6 +21,7 @@ from rearguard.sources.window import SIZE, Window
 
 if TYPE_CHECKING:
     from rearguard.policy.columns import ColumnRule
+    from rearguard.sources.exports.carried import Carried
 
 __all__ = ["FORMATS", "HEAD", "Format", "Options", "open_packets", "open_source"]
 
@@ -36,6 +37,9 @@ class Options:
     """The UDP payloads of captures are flow exports (NetFlow, IPFIX, sFlow)."""
     columns: tuple[tuple[str, ColumnRule], ...] = ()
     """What the policy says about the columns of flow files: rules with their names."""
+    carried: Carried | None = None
+    """Where captures of exports that are read one after the other leave their templates for the next; None: each
+    stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def open_source(
                 )
                 return opened
         capture = _packets(inflow, view, uri, number, None if options.exports else span)
-        return _exports(capture) if options.exports else capture
+        return _exports(capture, options) if options.exports else capture
     except BaseException:
         inflow.close()
         raise
@@ -104,11 +108,11 @@ def open_packets(uri: str, *, number: int = 0, span: Span | None = None, window:
         raise
 
 
-def _exports(capture: PacketSource) -> Reader:
+def _exports(capture: PacketSource, options: Options) -> Reader:
     """The flows whose exports a capture carries; imported when it is needed."""
     from rearguard.sources.exports_capture import ExportsSource
 
-    return ExportsSource(capture)
+    return ExportsSource(capture, options.carried)
 
 
 def _packets(inflow: Input, view: Window, uri: str, number: int, span: Span | None) -> PacketSource:

@@ -22,17 +22,17 @@ V4_MAPPED = 0xFFFF_0000_0000
 def piece_of(buffer: Buffer, rows: Any, i: int) -> Fragment | None:
     """The piece of a UDP datagram that row ``i`` is; None when its headers are not whole."""
     key = (
-        int(rows.src_hi[i]), int(rows.src_lo[i]), int(rows.dst_hi[i]), int(rows.dst_lo[i]), int(rows.ipid[i]),
+        int(rows[i].src_hi), int(rows[i].src_lo), int(rows[i].dst_hi), int(rows[i].dst_lo), int(rows[i].ipid),
     )  # fmt: skip
-    begin, time = int(rows.pay_off[i]), int(rows.ts[i])
-    data = buffer[begin : begin + int(rows.pay_len[i])].tobytes()
-    if rows.frag[i] == FRAG_FIRST:
+    begin, time = int(rows[i].pay_off), int(rows[i].ts)
+    data = buffer[begin : begin + int(rows[i].pay_len)].tobytes()
+    if rows[i].frag == FRAG_FIRST:
         if not data:
             return None
         length = int.from_bytes(buffer[begin - 4 : begin - 2].tobytes(), "big")
         total = length - UDP_HEADER
         return (
-            Fragment(key, 0, data, time, total, int(rows.sport[i]), int(rows.dport[i])) if total > 0 else None
+            Fragment(key, 0, data, time, total, int(rows[i].sport), int(rows[i].dport)) if total > 0 else None
         )
     offset = _offset(buffer, begin, key)
     return None if offset is None else Fragment(key, offset - UDP_HEADER, data, time)

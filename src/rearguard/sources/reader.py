@@ -142,6 +142,12 @@ class Exporter:
     """Its sampling rate, 1:N, as last told; 0 unknown."""
     rate_from: str = ""
     """"options" | "record": whence the rate is known."""
+    rate_least: int = 0
+    """The smallest rate that it told in this source; 0 where it told none."""
+    rate_most: int = 0
+    rate_since: int | None = None
+    """When its rate became the present one, ns, if it changed once; None where it never did, and where several
+    rates take turns (samplers, interfaces)."""
 
     @property
     def name(self) -> str:

@@ -19,10 +19,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
 from rearguard.model.chunk import ROWS, Chunk
-from rearguard.sources.decode import decode_frames
+from rearguard.sources.decode import decode_frames, new_times
 from rearguard.sources.frames import (
     DAMAGED,
     DEFINE,
@@ -63,6 +62,7 @@ class PacketSource:
         self._start = 0
         self._limit = FAR
         self._skipped = np.zeros(len(REASONS), np.int64)
+        self._times = new_times()
         self._frames = new_frames(FRAMES)
         self._chunk = Chunk()
 
@@ -107,8 +107,8 @@ class PacketSource:
             self.tally.bytes = window.offset - self._start
             if (status == FULL or (status == MORE and window.extend(need))) and chunk.n + FRAMES <= ROWS:
                 continue
+            self._count()
             if chunk.n:
-                self._span_of_time(chunk.rows.ts[: chunk.n])
                 yield chunk
                 chunk.n = 0
             if status == MORE:
@@ -129,22 +129,16 @@ class PacketSource:
         chunk, tally = self._chunk, self.tally
         chunk.buffer = self._window.buffer
         rows = decode_frames(
-            chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, chunk.n, self._skipped
+            chunk.buffer, self._frames, n, tally.records + 1, chunk.rows, chunk.n, self._skipped, self._times
         )
         tally.records += n
         tally.rows += rows
         chunk.n += rows
-        self._count()
-
-    def _span_of_time(self, times: npt.NDArray[np.int64]) -> None:
-        tally = self.tally
-        if not times.all():
-            # 0 is what a simple packet block without a time got.
-            times = times[times != 0]
-        if times.size:
-            tally.spans(int(times.min()), int(times.max()))
 
     def _count(self) -> None:
+        first, last = self._times.tolist()
+        if first <= last:
+            self.tally.spans(first, last)
         for reason, count in zip(REASONS, self._skipped.tolist(), strict=True):
             self.tally.skipped[reason] = count
 

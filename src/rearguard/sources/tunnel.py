@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from rearguard.model.bits import FRAG_LATER, UDP
 from rearguard.model.compiled import Buffer, be16, inlined, kernel, u8
-from rearguard.sources.link import ETHERNET, IP_ANY, PPP
+from rearguard.sources.shims import ETHERNET, IP_ANY, PPP
 
 __all__ = ["NOTHING", "find_inner"]
 

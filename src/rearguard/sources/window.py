@@ -13,7 +13,7 @@ from rearguard.sources.compression import Inflow
 
 __all__ = ["PIECE", "SIZE", "Window"]
 
-SIZE = 4 * 1024 * 1024
+SIZE = 2 * 1024 * 1024
 PIECE = 512 * 1024
 """Bytes read at once. They are walked and decoded while they lie in a core's own cache: a record that has to come
 from memory again costs more than all that is done with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,10 @@ from rearguard.sources.exports.tables import (
     LAST,
     LOST,
     OPTION_RATE,
+    RATE_CHANGES,
+    RATE_LEAST,
+    RATE_MOST,
+    RATE_SINCE,
     RATES,
     RECORD_RATE,
     RECORDS,
@@ -46,6 +51,17 @@ VALID = 600_000_000_000
 """Time (ns) for which a set of templates or options that changed nothing is passed over unread."""
 
 
+@dataclass(slots=True)
+class _Rates:
+    """The sampling rates that an exporter told: the last one, their span, how often one took another's place."""
+
+    last: int
+    least: int
+    most: int
+    changes: int = 0
+    since: int = 0
+
+
 class Book:
     """The exporters of one decoder, in the order in which they were heard first."""
 
@@ -55,7 +71,7 @@ class Book:
         self._whole: dict[int, int] = {}
         self._samplers: dict[int, dict[tuple[int, int], int]] = {}
         self._rates = 0
-        self._last_told: dict[int, int] = {}
+        self._told: dict[int, _Rates] = {}
 
     def admit(self, state: Any, b: Buffer, datagrams: Any, i: int) -> None:
         """Take in the exporter of datagram ``i``, which is not known yet; the caller knows that there is room."""
@@ -80,9 +96,12 @@ class Book:
             exporter.records = row[RECORDS]
             exporter.lost = row[LOST]
             exporter.without_template = row[WITHOUT_TEMPLATE]
-            told = self._last_told.get(e, 0)
-            exporter.rate = told or row[RECORD_RATE]
-            exporter.rate_from = "options" if told else "record" if row[RECORD_RATE] else ""
+            told = self._told.get(e) or _Rates(
+                row[RECORD_RATE], row[RATE_LEAST], row[RATE_MOST], row[RATE_CHANGES], row[RATE_SINCE]
+            )
+            exporter.rate, exporter.rate_least, exporter.rate_most = told.last, told.least, told.most
+            exporter.rate_since = told.since if told.changes == 1 else None
+            exporter.rate_from = "options" if e in self._told else "record" if told.last else ""
         return self.known
 
     def remember(self, state: Any, body: bytes, time: int, *, changed: bool) -> None:
@@ -96,27 +115,41 @@ class Book:
         state.known_sets[e, place] = of
         state.known_until[e, place] = time + VALID
 
-    def take(self, state: Any, e: int, told: Sequence[Told]) -> bool:
-        """Put what options told into the tables; whether anything is new."""
+    def take(self, state: Any, e: int, told: Sequence[Told], time: int) -> bool:
+        """Put what options told at ``time`` (ns) into the tables; whether anything is new."""
         changed = False
         for one in told:
             if one.boot and 0 < one.boot * 1_000_000 < LATEST:
                 changed |= int(state.exporters[e, BOOT_TIME]) != one.boot * 1_000_000
                 state.exporters[e, BOOT_TIME] = one.boot * 1_000_000
             if one.rate:
-                self._last_told[e] = one.rate
-                changed |= self._take_rate(state, e, one)
+                known = self._told.setdefault(e, _Rates(one.rate, one.rate, one.rate))
+                known.last = one.rate
+                known.least, known.most = min(known.least, one.rate), max(known.most, one.rate)
+                changed |= self._take_rate(state, e, one, time)
         return changed
 
-    def _take_rate(self, state: Any, e: int, one: Told) -> bool:
+    def told(self, state: Any, e: int) -> tuple[Told, ...]:
+        """What options told of an exporter, as far as it still holds."""
+        boot = int(state.exporters[e, BOOT_TIME]) // 1_000_000
+        whole = [Told(self._whole.get(e, 0), boot=boot)] if e in self._whole or boot else []
+        single = [
+            Told(rate, sampler=number) if by == BY_SAMPLER else Told(rate, interface=number)
+            for (by, number), rate in self._samplers.get(e, {}).items()
+        ]
+        return (*whole, *single)
+
+    def _take_rate(self, state: Any, e: int, one: Told, time: int) -> bool:
         if one.sampler is None and one.interface is None:
-            changed = self._whole.get(e) != one.rate
+            before = self._whole.get(e)
+            changed = before != one.rate
             self._whole[e] = one.rate
         else:
             by, number = (BY_INTERFACE, one.interface) if one.sampler is None else (BY_SAMPLER, one.sampler)
             mine = self._samplers.setdefault(e, {})
             key = by, int(number or 0) & 0xFFFF_FFFF
-            changed = mine.get(key) != one.rate
+            before = mine.get(key)
+            changed = before != one.rate
             if key not in mine and (len(mine) >= RATES_EACH or self._rates >= RATES):
                 return False
             self._rates += key not in mine
@@ -124,6 +157,9 @@ class Book:
             slot = pair_slot(state.rate_keys, rate_key(e, *key))
             state.rate_keys[slot], state.rates[slot] = rate_key(e, *key), one.rate
             state.exporters[e, INTERFACES] |= by == BY_INTERFACE
+        if changed and before is not None:
+            self._told[e].changes += 1
+            self._told[e].since = time
         state.exporters[e, OPTION_RATE] = self._whole.get(e) or self._common(e)
         return changed
 

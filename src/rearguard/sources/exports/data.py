@@ -99,7 +99,7 @@ def read_set(b: Buffer, body: int, end: int, plan: int, st: Any, rows: Any, row:
         st.scratch[target] = ZERO
     at = body + wide(cursor[INSIDE])
     least = wide(st.plans[plan, LEAST])
-    room = rows.ts.size
+    room = rows.size
     before = wide(cursor[RECORD])
     done = True
     while at + least <= end:
@@ -201,11 +201,11 @@ def _addresses(st: Any, has: int) -> tuple[np.uint64, np.uint64, np.uint64, np.u
 def _put_header(st: Any, rows: Any, row: int, proto: int, seq: int, side: int) -> None:
     """What is told of the first packet's headers; a 0 is a field that the exporter does not fill."""
     if proto == TCP and seq != 0:
-        rows.seq[row] = seq
-        rows.known[row] |= KNOWN_SEQ
+        rows[row].seq = seq
+        rows[row].known |= KNOWN_SEQ
     if side == 0:
-        rows.ttl[row] = low(st.scratch[TTL], 0xFF)
+        rows[row].ttl = low(st.scratch[TTL], 0xFF)
         ipid = low(st.scratch[IPID], HIGHEST)
         if ipid != 0:
-            rows.ipid[row] = ipid
-            rows.known[row] |= KNOWN_IPID
+            rows[row].ipid = ipid
+            rows[row].known |= KNOWN_IPID

@@ -20,6 +20,7 @@ import numpy as np
 
 from rearguard.model.compiled import Buffer
 from rearguard.sources.exports.book import Book
+from rearguard.sources.exports.carried import Carried, Key, Known
 from rearguard.sources.exports.data import read_set
 from rearguard.sources.exports.held import Held, HeldSet
 from rearguard.sources.exports.plan import DATA
@@ -27,10 +28,13 @@ from rearguard.sources.exports.sampling import read_options
 from rearguard.sources.exports.steps import count_records
 from rearguard.sources.exports.store import Templates
 from rearguard.sources.exports.tables import (
+    ADDRESS_HI,
+    ADDRESS_LO,
     ADDRESSLESS,
     AT,
     BAD_DATAGRAM,
     BAD_FLOW_RECORD,
+    DOMAIN,
     EXPORTED,
     EXPORTER,
     HELD_FULL,
@@ -44,6 +48,7 @@ from rearguard.sources.exports.tables import (
     SPEAKS,
     UP,
     UPTO,
+    VERSION,
     WITHOUT_TEMPLATE,
     new_state,
     pair_slot,
@@ -81,7 +86,8 @@ class Bounds:
 class Decoder:
     """Feed it datagrams in the order in which they came; see :meth:`feed`."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(self, bounds: Bounds | None = None, carried: Carried | None = None) -> None:
+        """``carried``: what earlier files of the run handed on, and what this one adds to it."""
         bounds = bounds or Bounds()
         self._templates = Templates(
             new_state(bounds.templates), bounds.templates, bounds.templates_each, bounds.template_age
@@ -94,6 +100,7 @@ class Decoder:
         self._book = Book()
         self._observers: list[Observer] = []
         self._looked = 0
+        self._carried = carried
 
     @property
     def exporters(self) -> Sequence[Exporter]:
@@ -131,20 +138,37 @@ class Decoder:
             if status in (DONE, FULL):
                 break
             if status == NEW_EXPORTER:
-                self._book.admit(self._state, buffer, datagrams, start)
+                self._admit(buffer, datagrams, start)
             else:
                 self._mind(status, buffer, datagrams, start)
         tally.records += int(cursor[RECORD]) - before
         tally.rows += row - first
         if row > first:
-            tally.spans(int(rows.ts[first:row].min()), int(rows.ts[first:row].max()))
+            tally.spans(int(rows["ts"][first:row].min()), int(rows["ts"][first:row].max()))
         self._count(tally)
         return start, row
 
     def finish(self, tally: Tally) -> None:
-        """No more will come: count the data sets that never got their template."""
+        """No more will come: count the data sets that never got their template, hand on what is known."""
         self._drop(self._held.give_up())
         self._count(tally)
+        if self._carried is not None:
+            for e in range(len(self._book.known)):
+                self._carried.put(self._key(e), Known(self._templates.of(e), self._book.told(self._state, e)))
+
+    def _admit(self, buffer: Buffer, datagrams: Any, i: int) -> None:
+        """Take in a new exporter, with what an earlier file said of it."""
+        self._book.admit(self._state, buffer, datagrams, i)
+        if self._carried is not None:
+            e = len(self._book.known) - 1
+            known = self._carried.get(self._key(e), int(datagrams.time[i]))
+            for template, time in known.templates:
+                self._templates.learn(e, template, time)
+            self._book.take(self._state, e, known.told, int(datagrams.time[i]))
+
+    def _key(self, e: int) -> Key:
+        hi, lo, domain, version = self._state.exporters[e, [ADDRESS_HI, ADDRESS_LO, DOMAIN, VERSION]].tolist()
+        return hi, lo, domain, version
 
     def _mind(self, status: int, buffer: Buffer, datagrams: Any, i: int) -> None:
         """Do with the set at the cursor what the walk cannot, and put the cursor behind it."""
@@ -197,7 +221,7 @@ class Decoder:
         template = self._templates.get(e, int.from_bytes(body[:2], "big"))
         changed = False
         if template is not None:
-            changed = self._book.take(self._state, e, read_options(template, body[4:]))
+            changed = self._book.take(self._state, e, read_options(template, body[4:]), time)
         self._book.remember(self._state, body, time, changed=changed)
 
     def _decode_ready(self, rows: Any, row: int) -> int:
@@ -240,7 +264,7 @@ class Decoder:
             records = 0
         if template.options:
             state.skipped[OPTION_RECORD] += records
-            self._book.take(state, one.exporter, read_options(template, one.body))
+            self._book.take(state, one.exporter, read_options(template, one.body), one.time)
         else:
             state.skipped[ADDRESSLESS] += records
             state.cursor[RECORD] += records

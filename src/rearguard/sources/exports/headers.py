@@ -39,7 +39,6 @@ from rearguard.sources.exports.tables import (
     INSIDE,
     LATE,
     OPTION_UNITS,
-    RECORD_RATE,
     SEQUENCE,
     SPEAKS,
     UNITS,
@@ -48,6 +47,7 @@ from rearguard.sources.exports.tables import (
     UPTO,
     VERSION,
     exporter_slot,
+    note_rate,
 )
 from rearguard.sources.exports.templates import IPFIX, V9
 from rearguard.sources.observers import MAX_EXPORTERS
@@ -146,7 +146,7 @@ def _enter_fixed(b: Buffer, off: int, size: int, header: int, st: Any, e: int, v
         rate = be16(b, off + 22) & 0x3FFF
         cursor[HEADER_RATE] = rate
         if rate != 0:
-            st.exporters[e, RECORD_RATE] = rate
+            note_rate(st.exporters, e, rate, wide(cursor[EXPORTED]))
     if version != V1:
         sequence = be32(b, off + 16)
         cursor[SEQUENCE], cursor[UNITS] = sequence, count

@@ -38,11 +38,11 @@ from rearguard.sources.exports.tables import (
     OBSERVED_KIND,
     OPTION_RATE,
     RATE_KIND,
-    RECORD_RATE,
     SESSION,
     SPEAKS,
     START_KIND,
     UP,
+    note_rate,
     pair_slot,
 )
 from rearguard.sources.exports.templates import IPFIX
@@ -149,7 +149,7 @@ def rate_of(st: Any, plan: int) -> int:
     if rate == 0 and kind != 0:
         rate = _said(kind, st.scratch[RATE], st.scratch[RATE_OF])
         if rate != 0:
-            st.exporters[e, RECORD_RATE] = rate
+            note_rate(st.exporters, e, rate, wide(st.cursor[EXPORTED]))
     return rate
 
 

@@ -64,7 +64,7 @@ def read_fixed(b: Buffer, off: int, st: Any, rows: Any, row: int) -> int:
     if rate == 0:
         rate = cursor[HEADER_RATE]
     last_ingress, last_egress, observer = -1, -1, 0
-    room = rows.ts.size
+    room = rows.size
     while at + size <= upto and row < room:
         record += 1
         packets, octets = be32(b, at + 16), be32(b, at + 20)

@@ -34,18 +34,18 @@ def put_pair(
 ) -> int:
     """Times, addresses and ports. Returns WHY_PACKET, with WHY_NO_PORTS where ports are missing; ICMP's type and
     code, which exporters put into the destination port, are none."""
-    rows.ts[r] = start
-    rows.end[r] = end
-    rows.src_hi[r] = src_hi
-    rows.src_lo[r] = src_lo
-    rows.dst_hi[r] = dst_hi
-    rows.dst_lo[r] = dst_lo
+    rows[r].ts = start
+    rows[r].end = end
+    rows[r].src_hi = src_hi
+    rows[r].src_lo = src_lo
+    rows[r].dst_hi = dst_hi
+    rows[r].dst_lo = dst_lo
     if proto in (ICMP, ICMPV6):
         sport = 0
         dport = 0
-    rows.sport[r] = sport
-    rows.dport[r] = dport
-    rows.proto[r] = proto
+    rows[r].sport = sport
+    rows[r].dport = dport
+    rows[r].proto = proto
     if proto in (TCP, UDP) and not (ports and sport | dport):
         # Both ports 0: a flow of later fragments.
         return WHY_PACKET | WHY_NO_PORTS
@@ -68,21 +68,21 @@ def put_counts(
     opened: bool,
 ) -> None:
     """The rest of a row; what flow records seldom tell of packets is 0. ``opened``: ``why`` says who opened."""
-    rows.flags[r] = flags if proto == TCP else 0
-    rows.ttl[r] = 0
-    rows.doff[r] = 0
-    rows.frag[r] = 0
-    rows.seq[r] = 0
-    rows.ack[r] = 0
-    rows.ipid[r] = 0
-    rows.win[r] = 0
-    rows.packets[r] = packets
-    rows.bytes[r] = octets
-    rows.pay_off[r] = 0
-    rows.pay_len[r] = 0
-    rows.pay_wire[r] = payload
-    rows.sampling[r] = rate
-    rows.observer[r] = observer
-    rows.record[r] = record
-    rows.known[r] = known_of(proto, flags, packets, opened)
-    rows.why[r] = why
+    rows[r].flags = flags if proto == TCP else 0
+    rows[r].ttl = 0
+    rows[r].doff = 0
+    rows[r].frag = 0
+    rows[r].seq = 0
+    rows[r].ack = 0
+    rows[r].ipid = 0
+    rows[r].win = 0
+    rows[r].packets = packets
+    rows[r].bytes = octets
+    rows[r].pay_off = 0
+    rows[r].pay_len = 0
+    rows[r].pay_wire = payload
+    rows[r].sampling = rate
+    rows[r].observer = observer
+    rows[r].record = record
+    rows[r].known = known_of(proto, flags, packets, opened)
+    rows[r].why = why

@@ -43,6 +43,14 @@ class Templates:
         found = self._of.get(exporter, {}).get(number)
         return found[0] if found else None
 
+    def of(self, exporter: int) -> tuple[tuple[Template, int], ...]:
+        """An exporter's templates, the last that was sent behind, and when each was sent or used last, ns."""
+        plans = self.state.plans
+        return tuple(
+            (template, max(self._learned[row], int(plans[row, USED])))
+            for template, row in self._of.get(exporter, {}).values()
+        )
+
     def learn(self, exporter: int, template: Template, time: int) -> bool:
         """Take a template or a withdrawal; whether it changed anything. One without a length is not taken."""
         mine = self._of.setdefault(exporter, {})

@@ -14,7 +14,7 @@ from rearguard.model.compiled import inlined, kernel, wide
 from rearguard.sources.exports.fields import TARGETS
 from rearguard.sources.observers import MAX_EXPORTERS, new_table
 
-__all__ = ["State", "exporter_slot", "new_state", "pair_slot", "template_key"]
+__all__ = ["State", "exporter_slot", "new_state", "note_rate", "pair_slot", "template_key"]
 
 # Columns of State.exporters.
 ADDRESS_HI = 0
@@ -50,7 +50,14 @@ EXPECTED_FLOWS = 18
 """As EXPECTED, of an exporter that does not count options."""
 LAST = 19
 """The last sequence number; -1 unknown."""
-COLUMNS = 20
+RATE_LEAST = 20
+"""The smallest RECORD_RATE that there was; 0 none."""
+RATE_MOST = 21
+RATE_CHANGES = 22
+"""How often RECORD_RATE became another one."""
+RATE_SINCE = 23
+"""The export time at which it did so last, ns."""
+COLUMNS = 24
 
 # Columns of State.plans.
 STEP = 0
@@ -187,6 +194,22 @@ def new_state(templates: int) -> Any:
         skipped=np.zeros(len(SKIPS), np.int64),
         observers=new_table(),
     )
+
+
+@inlined
+def note_rate(exporters: Any, e: int, rate: int, now: int) -> int:
+    """Note the rate that a record or a header tells, exported at ``now`` (ns); gives it back."""
+    before = wide(exporters[e, RECORD_RATE])
+    if rate != before:
+        if before == 0:
+            exporters[e, RATE_LEAST] = rate
+        else:
+            exporters[e, RATE_CHANGES] += 1
+            exporters[e, RATE_SINCE] = now
+        exporters[e, RATE_LEAST] = min(wide(exporters[e, RATE_LEAST]), rate)
+        exporters[e, RATE_MOST] = max(wide(exporters[e, RATE_MOST]), rate)
+        exporters[e, RECORD_RATE] = rate
+    return rate
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""Columns of addresses: text, 16 or 4 bytes, as two 64-bit halves each."""
+"""Columns of addresses: text, 16 or 4 bytes, whole numbers (IPv4), as two 64-bit halves each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rearguard.sources.logs.convert import ABSENT, BAD, EMPTY, GOOD, State, is_text, whole
+from rearguard.model.address import V4_MAPPED
+from rearguard.sources.logs.convert import ABSENT, BAD, EMPTY, GOOD, State, integers, is_text, whole
 from rearguard.sources.logs.dotted import dotted
 
 __all__ = ["addresses"]
@@ -18,17 +19,20 @@ __all__ = ["addresses"]
 Halves = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64], State]
 _V4_PREFIX = b"\0" * 10 + b"\xff\xff"
 _WIDE = 16
+_LAST = 0xFFFF_FFFF
 
 
 def addresses(column: Any, *, raw: bool = False) -> Halves:
     """High halves, low halves, and what each value is. IPv4 is ``::ffff:0:0/96``, also when written so.
 
-    ``raw``: bytes that are no text may be the address itself (never so in files of text).
+    ``raw``: bytes that are no text, and whole numbers, may be the address itself (never so in files of text).
     """
     array = whole(column)
     kind = array.type
     if pa.types.is_fixed_size_binary(kind) and kind.byte_width == _WIDE:
         return _fixed(array)
+    if raw and (pa.types.is_integer(kind) or pa.types.is_float64(kind)):
+        return _numbers(array)
     if pa.types.is_fixed_size_binary(kind):
         array = pc.cast(array, pa.binary())
     if not (is_text(kind) or pa.types.is_fixed_size_binary(kind)):
@@ -80,6 +84,17 @@ def _fixed(array: pa.Array) -> Halves:
     pairs = np.frombuffer(values, np.uint8)[start : start + len(array) * _WIDE]
     halves = np.frombuffer(pairs.tobytes(), ">u8").reshape(-1, 2).astype(np.uint64)
     return halves[:, 0], halves[:, 1], state
+
+
+def _numbers(array: pa.Array) -> Halves:
+    """IPv4 addresses as the numbers that they are in network byte order; 32 bits with a sign (Java's) mean the same
+    32 bits without. 0 says that there is none: the other column of a pair for both families has it."""
+    signed = pa.types.is_int32(array.type)
+    numbers, state = integers(pc.bit_wise_and(pc.cast(array, pa.int64()), _LAST) if signed else array)
+    state[(state == GOOD) & (numbers == 0)] = ABSENT
+    state[numbers > _LAST] = BAD
+    low = np.where(state == GOOD, numbers | np.uint64(V4_MAPPED), np.uint64(0))
+    return np.zeros(len(array), np.uint64), low, state
 
 
 def _packed(value: bytes, raw: bool) -> bytes | None:

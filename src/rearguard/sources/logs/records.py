@@ -125,10 +125,9 @@ def _fill(records: Records, at: Column, back: Column, chunk: Chunk) -> None:
     """Put these directions of these records into the chunk."""
     n = chunk.n = len(at)
     rows = chunk.rows
-    for name in rows._fields:
-        getattr(rows, name)[:n] = 0
+    rows[:n] = 0
     for name in ("record", "sampling", "observer", "proto"):
-        getattr(rows, name)[:n] = getattr(records, name)[at]
+        rows[name][:n] = getattr(records, name)[at]
     for name, other in (
         ("src_hi", "dst_hi"),
         ("src_lo", "dst_lo"),
@@ -137,28 +136,28 @@ def _fill(records: Records, at: Column, back: Column, chunk: Chunk) -> None:
         ("dst_lo", "src_lo"),
         ("dport", "sport"),
     ):
-        getattr(rows, name)[:n] = np.where(back, getattr(records, other)[at], getattr(records, name)[at])
+        rows[name][:n] = np.where(back, getattr(records, other)[at], getattr(records, name)[at])
     there, other_side = records.there, records.back
     packets, octets, flags, payload = (
         np.where(back, getattr(other_side, name)[at], getattr(there, name)[at]) for name in Side.__slots__
     )
-    rows.packets[:n], rows.bytes[:n], rows.flags[:n] = packets, octets, flags
+    rows["packets"][:n], rows["bytes"][:n], rows["flags"][:n] = packets, octets, flags
     proto = records.proto[at]
     v4 = (records.src_hi[at] == 0) & (records.src_lo[at] >> np.uint64(32) == np.uint64(V4_MAPPED >> 32))
     least = _least_payload(proto, v4, packets, octets, flags)
-    rows.pay_wire[:n] = np.where(payload < 0, least, np.minimum(payload, 0xFFFF_FFFF))
+    rows["pay_wire"][:n] = np.where(payload < 0, least, np.minimum(payload, 0xFFFF_FFFF))
     said = records.initiator[at] != UNSAID
     opened = said & (records.initiator[at] == np.where(back, DESTINATION, SOURCE))
     whole = records.ports[at] | ~np.isin(proto, (TCP, UDP))
-    rows.why[:n] = np.where(whole, WHY_PACKET, WHY_NO_PORTS) | np.where(
+    rows["why"][:n] = np.where(whole, WHY_PACKET, WHY_NO_PORTS) | np.where(
         said, np.where(opened, WHY_INITIATOR, WHY_RESPONDER), 0
     )
-    rows.known[:n] = (
+    rows["known"][:n] = (
         np.where((proto == TCP) & (flags != 0), KNOWN_FLAGS, 0)
         | np.where(packets == 1, KNOWN_ONE_PACKET, 0)
         | np.where(said, KNOWN_BIFLOW, 0)
     )
-    rows.ts[:n], rows.end[:n] = _times(records, at, back, said, opened)
+    rows["ts"][:n], rows["end"][:n] = _times(records, at, back, said, opened)
 
 
 def _times(records: Records, at: Column, back: Column, said: Column, opened: Column) -> tuple[Column, Column]:

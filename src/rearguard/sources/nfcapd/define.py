@@ -37,7 +37,8 @@ def define(record: bytes, big_endian: bool, state: State) -> None:
         _statistics(record, order, state)
     elif kind == SAMPLER_V0 and len(record) >= 16:
         identifier, interval, _, exporter = struct.unpack_from(order + "iIHH", record, 4)
-        _sampler(state, exporter, identifier, interval)
+        if not _is_run(state, exporter, identifier, interval):
+            _sampler(state, exporter, identifier, interval)
     elif kind == SAMPLER and len(record) >= 24:
         exporter, _, identifier, taken, passed = struct.unpack_from(order + "HHqII", record, 4)
         _sampler(state, exporter, identifier, (taken + passed) // taken if taken else 0)
@@ -71,6 +72,14 @@ def _statistics(record: bytes, order: str, state: State) -> None:
             exporter.datagrams += datagrams
             exporter.lost += gaps
             exporter.lost_unit = GAPS
+
+
+def _is_run(state: State, exporter: int, identifier: int, interval: int) -> bool:
+    """Whether "1" may be how many packets in a row are taken instead of the rate: nfcapd 1.6.22 stores
+    samplingPacketInterval (305) of an IPFIX exporter's samplers and passes over samplingPacketSpace (306)."""
+    index = int(state.tables.exporter[exporter])
+    ipfix = index != UNKNOWN and state.exporters[index].kind == KINDS[10]
+    return ipfix and identifier >= 0 and interval == 1
 
 
 def _sampler(state: State, exporter: int, identifier: int, rate: int) -> None:

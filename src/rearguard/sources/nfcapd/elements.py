@@ -7,41 +7,42 @@ from typing import Any
 import numpy as np
 
 from rearguard.model.address import V4_MAPPED
-from rearguard.model.compiled import Buffer, inlined, kernel, u8
+from rearguard.model.compiled import Buffer, inlined, kernel, load, wide
 from rearguard.sources.nfcapd.define import EXPORTER, SAMPLER, SAMPLER_V0, STATISTICS
-from rearguard.sources.nfcapd.loads import Order, n16, n32, n64
-from rearguard.sources.nfcapd.rows import exporter_of, put_flow, rate_of
-from rearguard.sources.nfcapd.state import (
-    BAD,
+from rearguard.sources.nfcapd.loads import Order, n16, r16, r32, r64
+from rearguard.sources.nfcapd.rows import count, exporter_of, put_flow, rate_of
+from rearguard.sources.nfcapd.shapes import (
+    COLUMNS,
+    COUNTS,
     EVENT,
+    FLAGS_BACK,
+    GENERIC,
+    HEARD_V4,
+    HEARD_V6,
+    IPV4,
+    IPV6,
+    MISC,
     NAT_EVENT,
-    NO_ADDRESS,
-    NOT_A_FLOW,
-    RECORDS,
-    UNKNOWN,
+    OPENER,
+    SAMPLED,
+    SIZE,
+    Shapes,
+    shape_of,
 )
+from rearguard.sources.nfcapd.state import BAD, NO_ADDRESS, NOT_A_FLOW, RECORDS, UNKNOWN
+from rearguard.sources.nfcapd.state import EVENT as OTHER_LOG
+from rearguard.sources.nfcapd.state import NAT_EVENT as NAT_LOG
 from rearguard.sources.nfcapd.status import ASK, DONE, FULL, HEADER, META, ROOM, TORN
 from rearguard.sources.observers import EGRESS, UNTOLD, observer_of
 
 __all__ = ["FLOW", "decode_elements"]
 
 FLOW = 11
-FLOW_HEADER = 12
 EVENT_FLAG, SAMPLED_FLAG = 1, 2
 
-GENERIC, GENERIC_SIZE = 1, 52
-IPV4, IPV4_SIZE = 2, 12
-IPV6, IPV6_SIZE = 3, 36
-MISC, MISC_SIZE = 4, 16
-MISC_OPENER, MISC_FLAGS_BACK = 17, 19  # sizes from which these fields are there
-COUNTS, COUNTS_SIZE = 5, 28
-HEARD_V4, HEARD_V4_SIZE = 12, 8
-HEARD_V6, HEARD_V6_SIZE = 13, 20
-SAMPLED, SAMPLED_SIZE = 18, 12
-NSEL, NSEL_SIZE = 19, 20
-NAT, NAT_SIZE, NAT_SIZE_OLD = 25, 20, 28
-
 _V4 = np.uint64(V4_MAPPED)
+_4, _8, _10, _16, _24 = np.uint64(4), np.uint64(8), np.uint64(10), np.uint64(16), np.uint64(24)
+_32, _40, _42, _44, _45 = np.uint64(32), np.uint64(40), np.uint64(42), np.uint64(44), np.uint64(45)
 
 
 @kernel
@@ -60,9 +61,9 @@ def decode_elements(
         if size < HEADER or pos + size > end:
             return TORN, pos, r, left
         if kind == FLOW:
-            if r + ROOM > rows.ts.size:
+            if r + ROOM > rows.size:
                 return FULL, pos, r, left
-            written = _flow(b, pos, pos + size, swapped, t, rows, r)
+            written = _flow(b, pos, size, swapped, t, rows, r)
             if written < 0:
                 return ASK, pos, r, left
             r += written
@@ -76,98 +77,87 @@ def decode_elements(
 
 
 @inlined
-def _flow(b: Buffer, pos: int, stop: int, swapped: Order, t: Any, rows: Any, r: int) -> int:
-    """Rows written of the flow between ``pos`` and ``stop``, or -1 for one whose exporter is to be asked for."""
-    generic = v4 = v6 = misc = counts = heard_v4 = heard_v6 = sampled = nsel = nat = 0
-    misc_size = nat_size = 0
-    good = stop - pos >= FLOW_HEADER
-    at = pos + FLOW_HEADER
-    for _ in range(n16(b, pos + 4, swapped) if good else 0):
-        if stop - at < HEADER:
-            good = False
-            break
-        kind, size = n16(b, at, swapped), n16(b, at + 2, swapped)
-        if size < HEADER or at + size > stop:
-            good = False
-            break
-        here = at + HEADER
-        if kind <= MISC:
-            if kind == GENERIC and size >= GENERIC_SIZE:
-                generic = here
-            elif kind == IPV4 and size >= IPV4_SIZE:
-                v4 = here
-            elif kind == IPV6 and size >= IPV6_SIZE:
-                v6 = here
-            elif kind == MISC and size >= MISC_SIZE:
-                misc, misc_size = here, size
-        elif kind < HEARD_V4:
-            if kind == COUNTS and size >= COUNTS_SIZE:
-                counts = here
-        elif kind == HEARD_V4 and size >= HEARD_V4_SIZE:
-            heard_v4 = here
-        elif kind == HEARD_V6 and size >= HEARD_V6_SIZE:
-            heard_v6 = here
-        elif kind == SAMPLED and size >= SAMPLED_SIZE:
-            sampled = here
-        elif kind == NSEL and size >= NSEL_SIZE:
-            nsel = here
-        elif kind == NAT and size >= NAT_SIZE:
-            nat, nat_size = here, size
-        at += size
-    exporter = 0
-    if good:
-        high = low = np.uint64(0)
-        if heard_v4 > 0:
-            low = _V4 | np.uint64(n32(b, heard_v4, swapped))
-        elif heard_v6 > 0:
-            high, low = n64(b, heard_v6, swapped), n64(b, heard_v6 + 8, swapped)
-        exporter = exporter_of(t, n16(b, pos + 8, swapped), high, low)
-        if exporter == UNKNOWN:
-            return -1
-        t.flows[exporter] += 1
-    t.counts[RECORDS] += 1
-    if not good:
-        t.counts[BAD] += 1
+def _flow(b: Buffer, pos: int, size: int, swapped: Order, t: Any, rows: Any, r: int) -> int:
+    """Rows written of the flow at ``pos``, or -1 for one whose exporter is to be asked for."""
+    shape = shape_of(b, pos, size, swapped, t.shapes)
+    if shape < 0:
+        count(t.counts, RECORDS)
+        count(t.counts, BAD)
         return 0
-    marks = u8(b, pos + 10)
-    if nat > 0 and u8(b, nat + (12 if nat_size < NAT_SIZE_OLD else 20)) != 0:
-        t.counts[NAT_EVENT] += 1
+    return _take(b, pos, size, swapped, t, t.shapes, shape, rows, r)
+
+
+@load
+def _take(
+    b: Buffer,
+    pos: int,
+    size: int,
+    swapped: Order,
+    t: Any,
+    s: Shapes,
+    shape: int,
+    rows: Any,
+    r: int,
+) -> int:
+    """Read the fields of a record where its shape has them: all inside its size, which is looked at once."""
+    if pos < 0 or pos + size > b.size or shape < 0 or shape >= s.shape[0] or s.shape[1] < COLUMNS:
+        raise IndexError("load outside the buffer")
+    if s[shape, SIZE] > size:
+        raise IndexError("a shape that is not the record's")
+    at = np.uint64(pos)
+    high = low = np.uint64(0)
+    if s[shape, HEARD_V4] > 0:
+        low = _V4 | np.uint64(r32(b, at + np.uint64(s[shape, HEARD_V4]), swapped))
+    elif s[shape, HEARD_V6] > 0:
+        here = at + np.uint64(s[shape, HEARD_V6])
+        high, low = r64(b, here, swapped), r64(b, here + _8, swapped)
+    exporter = exporter_of(t, r16(b, at + _8, swapped), high, low)
+    if exporter == UNKNOWN:
+        return -1
+    count(t.flows, exporter)
+    count(t.counts, RECORDS)
+    marks = wide(b[at + _10])
+    if s[shape, NAT_EVENT] > 0 and b[at + np.uint64(s[shape, NAT_EVENT])] != 0:
+        count(t.counts, NAT_LOG)
         return 0
-    if marks & EVENT_FLAG or (nsel > 0 and u8(b, nsel + 14) != 0):
-        t.counts[EVENT] += 1
+    if marks & EVENT_FLAG or (s[shape, EVENT] > 0 and b[at + np.uint64(s[shape, EVENT])] != 0):
+        count(t.counts, OTHER_LOG)
         return 0
-    if generic == 0 or (v4 == 0 and v6 == 0):
-        t.counts[NO_ADDRESS if generic > 0 else BAD] += 1
+    v4 = s[shape, IPV4] > 0
+    if s[shape, GENERIC] == 0 or (not v4 and s[shape, IPV6] == 0):
+        count(t.counts, NO_ADDRESS if s[shape, GENERIC] > 0 else BAD)
         return 0
-    if v4 > 0:
+    if v4:
+        here = at + np.uint64(s[shape, IPV4])
         src_hi = dst_hi = np.uint64(0)
-        src_lo = _V4 | np.uint64(n32(b, v4, swapped))
-        dst_lo = _V4 | np.uint64(n32(b, v4 + 4, swapped))
+        src_lo, dst_lo = _V4 | np.uint64(r32(b, here, swapped)), _V4 | np.uint64(r32(b, here + _4, swapped))
     else:
-        src_hi, src_lo = n64(b, v6, swapped), n64(b, v6 + 8, swapped)
-        dst_hi, dst_lo = n64(b, v6 + 16, swapped), n64(b, v6 + 24, swapped)
+        here = at + np.uint64(s[shape, IPV6])
+        src_hi, src_lo = r64(b, here, swapped), r64(b, here + _8, swapped)
+        dst_hi, dst_lo = r64(b, here + _16, swapped), r64(b, here + _24, swapped)
     ingress = egress = opener = flags_back = 0
     way = UNTOLD
-    if misc > 0:
-        ingress, egress = n32(b, misc, swapped), n32(b, misc + 4, swapped)
+    if s[shape, MISC] > 0:
+        here = at + np.uint64(s[shape, MISC])
+        ingress, egress = r32(b, here, swapped), r32(b, here + _4, swapped)
         # 0 is "ingress" (NetFlow field 61), and what nfcapd writes where the exporter told nothing.
-        way = EGRESS if u8(b, misc + 10) == 1 else UNTOLD
-        if misc_size >= MISC_OPENER:
-            opener = u8(b, misc + 12)
-        if misc_size >= MISC_FLAGS_BACK:
-            flags_back = u8(b, misc + 14)
+        way = EGRESS if b[here + _10] == 1 else UNTOLD
+        if s[shape, OPENER] > 0:
+            opener = wide(b[at + np.uint64(s[shape, OPENER])])
+        if s[shape, FLAGS_BACK] > 0:
+            flags_back = wide(b[at + np.uint64(s[shape, FLAGS_BACK])])
     packets_back = octets_back = np.uint64(0)
-    if counts > 0:
-        packets_back, octets_back = n64(b, counts + 8, swapped), n64(b, counts + 16, swapped)
-    identifier = n64(b, sampled, swapped) if sampled > 0 else np.uint64(0)
+    if s[shape, COUNTS] > 0:
+        here = at + np.uint64(s[shape, COUNTS])
+        packets_back, octets_back = r64(b, here + _8, swapped), r64(b, here + _16, swapped)
+    named = s[shape, SAMPLED] > 0
+    identifier = r64(b, at + np.uint64(s[shape, SAMPLED]), swapped) if named else np.uint64(0)
+    here = at + np.uint64(s[shape, GENERIC])
     return put_flow(
-        rows, r, t.counts,
-        n64(b, generic, swapped), n64(b, generic + 8, swapped),
-        v4 == 0, src_hi, src_lo, dst_hi, dst_lo,
-        n16(b, generic + 40, swapped), n16(b, generic + 42, swapped),
-        u8(b, generic + 44), u8(b, generic + 45),
-        n64(b, generic + 24, swapped), n64(b, generic + 32, swapped),
-        packets_back, octets_back, flags_back, opener,
-        marks & SAMPLED_FLAG != 0, rate_of(t, exporter, sampled > 0, identifier),
+        rows, r, t.counts, r64(b, here, swapped), r64(b, here + _8, swapped),
+        not v4, src_hi, src_lo, dst_hi, dst_lo,
+        r16(b, here + _40, swapped), r16(b, here + _42, swapped), wide(b[here + _44]), wide(b[here + _45]),
+        r64(b, here + _24, swapped), r64(b, here + _32, swapped), packets_back, octets_back, flags_back, opener,
+        marks & SAMPLED_FLAG != 0, rate_of(t, exporter, named, identifier),
         observer_of(t.observers, exporter, ingress, egress, way),
     )  # fmt: skip

@@ -2,6 +2,10 @@
 
 ``swapped`` is None for little-endian files and 1 for big-endian ones: two types, so that kernels are compiled
 once for each order and ask nothing at run time.
+
+``n16``, ``n32`` and ``n64`` refuse what lies outside the buffer. ``r16``, ``r32`` and ``r64`` do not look: they are
+for records of which all fields were found to be inside at once. Their place is unsigned, so that it cannot be
+counted from the end.
 """
 
 from __future__ import annotations
@@ -10,9 +14,12 @@ import numpy as np
 
 from rearguard.model.compiled import Buffer, load
 
-__all__ = ["Order", "n16", "n32", "n64"]
+__all__ = ["Order", "n16", "n32", "n64", "r16", "r32", "r64"]
 
 Order = int | None
+
+_1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
+_32 = np.uint64(32)
 
 
 @load
@@ -20,9 +27,7 @@ def n16(b: Buffer, at: int, swapped: Order) -> int:
     """Two bytes."""
     if at < 0 or at + 2 > b.size:
         raise IndexError("load outside the buffer")
-    if swapped is None:
-        return int(np.int64(b[at + 1]) << 8 | np.int64(b[at]))
-    return int(np.int64(b[at]) << 8 | np.int64(b[at + 1]))
+    return r16(b, np.uint64(at), swapped)
 
 
 @load
@@ -30,19 +35,38 @@ def n32(b: Buffer, at: int, swapped: Order) -> int:
     """Four bytes."""
     if at < 0 or at + 4 > b.size:
         raise IndexError("load outside the buffer")
-    if swapped is None:
-        return int(
-            np.int64(b[at + 3]) << 24 | np.int64(b[at + 2]) << 16 | np.int64(b[at + 1]) << 8 | np.int64(b[at])
-        )
-    return int(
-        np.int64(b[at]) << 24 | np.int64(b[at + 1]) << 16 | np.int64(b[at + 2]) << 8 | np.int64(b[at + 3])
-    )
+    return r32(b, np.uint64(at), swapped)
 
 
 @load
 def n64(b: Buffer, at: int, swapped: Order) -> np.uint64:
     """Eight bytes, unsigned."""
-    first, second = n32(b, at, swapped), n32(b, at + 4, swapped)
+    if at < 0 or at + 8 > b.size:
+        raise IndexError("load outside the buffer")
+    return r64(b, np.uint64(at), swapped)
+
+
+@load
+def r16(b: Buffer, at: np.uint64, swapped: Order) -> int:
+    """Two bytes that are known to be there."""
     if swapped is None:
-        return np.uint64(second) << np.uint64(32) | np.uint64(first)
-    return np.uint64(first) << np.uint64(32) | np.uint64(second)
+        return int(np.int64(b[at + _1]) << 8 | np.int64(b[at]))
+    return int(np.int64(b[at]) << 8 | np.int64(b[at + _1]))
+
+
+@load
+def r32(b: Buffer, at: np.uint64, swapped: Order) -> int:
+    """Four bytes that are known to be there."""
+    first, second = r16(b, at, swapped), r16(b, at + _2, swapped)
+    if swapped is None:
+        return second << 16 | first
+    return first << 16 | second
+
+
+@load
+def r64(b: Buffer, at: np.uint64, swapped: Order) -> np.uint64:
+    """Eight bytes that are known to be there, unsigned."""
+    first, second = np.uint64(r32(b, at, swapped)), np.uint64(r32(b, at + _4, swapped))
+    if swapped is None:
+        return second << _32 | first
+    return first << _32 | second

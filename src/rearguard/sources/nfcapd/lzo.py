@@ -15,7 +15,8 @@ What an instruction below 16 means depends on what came before it:
 
 from __future__ import annotations
 
-from rearguard.model.compiled import Buffer, inlined, kernel, load
+from rearguard.model.compiled import Buffer, kernel
+from rearguard.sources.nfcapd.copies import byte_at, copy_run, repeat_run, repeat_short
 
 __all__ = ["unpack_lzo"]
 
@@ -26,85 +27,39 @@ LONG_RUN = 4
 """Stands for a run of four literals or more among the numbers of literals that came before."""
 END_LENGTH = 3
 """Of the match without a distance that ends the data; LZO1X writes no other."""
-STEP = 8
-
-
-@load
-def _copy(source: Buffer, i: int, out: Buffer, o: int, count: int) -> bool:
-    """Copy bytes that do not overlap those that come out; False where there are not so many, or no room for them.
-
-    Where it may, it copies whole steps and so a few bytes too many, which the next instruction writes over.
-    """
-    if i < 0 or o < 0 or count < 0 or i + count > source.size or o + count > out.size:
-        return False
-    if i + count + STEP > source.size or o + count + STEP > out.size:
-        for k in range(count):
-            out[o + k] = source[i + k]
-        return True
-    k = 0
-    while k < count:
-        b0, b1, b2, b3 = source[i + k], source[i + k + 1], source[i + k + 2], source[i + k + 3]
-        b4, b5, b6, b7 = source[i + k + 4], source[i + k + 5], source[i + k + 6], source[i + k + 7]
-        out[o + k], out[o + k + 1], out[o + k + 2], out[o + k + 3] = b0, b1, b2, b3
-        out[o + k + 4], out[o + k + 5], out[o + k + 6], out[o + k + 7] = b4, b5, b6, b7
-        k += STEP
-    return True
-
-
-@load
-def _repeat(out: Buffer, o: int, distance: int, count: int) -> bool:
-    """Copy what was written less than a step ago, the bytes just copied among it."""
-    if distance < 1 or distance > o or count < 0 or o + count > out.size:
-        return False
-    for k in range(count):
-        out[o + k] = out[o + k - distance]
-    return True
-
-
-@load
-def _byte(packed: Buffer, i: int) -> int:
-    """One byte, -1 behind the end."""
-    return int(packed[i]) if 0 <= i < packed.size else -1
 
 
 @kernel
 def _length(packed: Buffer, i: int, mask: int) -> tuple[int, int]:
     """A length that goes on in the following bytes, and where it ends; -1 behind the end."""
     length = mask
-    byte = _byte(packed, i)
+    byte = byte_at(packed, i)
     while byte == 0:
         length += 255
         i += 1
-        byte = _byte(packed, i)
+        byte = byte_at(packed, i)
     return (length + byte, i + 1) if byte > 0 else (-1, i)
-
-
-@inlined
-def _match(out: Buffer, o: int, distance: int, length: int) -> bool:
-    if distance >= STEP:
-        return _copy(out, o - distance, out, o, length)
-    return _repeat(out, o, distance, length)
 
 
 @kernel
 def unpack_lzo(packed: Buffer, out: Buffer) -> int:
     """Unpack into ``out``; returns how many bytes that were, or -1 for what is damaged or too large."""
     i = o = before = 0
-    first = _byte(packed, 0)
+    first = byte_at(packed, 0)
     if first > FIRST_LITERALS:
         count = first - FIRST_LITERALS
-        if not _copy(packed, 1, out, 0, count):
+        if not copy_run(packed, 1, out, 0, count):
             return -1
         i, o, before = 1 + count, count, min(count, LONG_RUN)
     while i < packed.size:
-        byte = _byte(packed, i)
+        byte = byte_at(packed, i)
         i += 1
         if byte < 16 and before == 0:
             count = byte
             if count == 0:
                 count, i = _length(packed, i, 15)
             count += 3
-            if count < 3 or not _copy(packed, i, out, o, count):
+            if count < 3 or not copy_run(packed, i, out, o, count):
                 return -1
             i, o, before = i + count, o + count, LONG_RUN
             continue
@@ -114,7 +69,7 @@ def unpack_lzo(packed: Buffer, out: Buffer) -> int:
             if length == 0:
                 length, i = _length(packed, i, mask)
             length += 2
-            low, high = _byte(packed, i), _byte(packed, i + 1)
+            low, high = byte_at(packed, i), byte_at(packed, i + 1)
             i += 2
             if length < 2 or high < 0:
                 return -1
@@ -125,7 +80,7 @@ def unpack_lzo(packed: Buffer, out: Buffer) -> int:
                 if distance == FAR:
                     return o if length == END_LENGTH else -1
         else:
-            low = _byte(packed, i)
+            low = byte_at(packed, i)
             i += 1
             if low < 0:
                 return -1
@@ -136,7 +91,9 @@ def unpack_lzo(packed: Buffer, out: Buffer) -> int:
                 length = 3 if before == LONG_RUN else 2
                 distance = (low << 2) + (byte >> 2) + (NEAR + 1 if before == LONG_RUN else 1)
             before = byte & 3
-        if not _match(out, o, distance, length) or not _copy(packed, i, out, o + length, before):
+        if not repeat_short(packed, i, out, o, distance, length, before) and not (
+            repeat_run(out, o, distance, length) and copy_run(packed, i, out, o + length, before)
+        ):
             return -1
         i, o = i + before, o + length + before
     return -1

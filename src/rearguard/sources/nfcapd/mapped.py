@@ -53,7 +53,7 @@ def decode_mapped(
         if size < HEADER or pos + size > end:
             return TORN, pos, r, left
         if kind in (FLOW, FLOW_V0):
-            if r + ROOM > rows.ts.size:
+            if r + ROOM > rows.size:
                 return FULL, pos, r, left
             written = _flow(b, pos, pos + size, kind == FLOW, swapped, t, rows, r)
             if written < 0:

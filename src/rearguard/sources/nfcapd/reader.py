@@ -84,7 +84,7 @@ class NfcapdSource:
         while self._left or self._next_block():
             chunk.n = self._decode(chunk.rows, chunk.n)
             self._count(chunk.n)
-            if chunk.n + ROOM > chunk.rows.ts.size:
+            if chunk.n + ROOM > chunk.rows.size:
                 yield self._handed(chunk)
                 chunk.n = 0
         self._count(chunk.n)
@@ -196,7 +196,7 @@ class NfcapdSource:
         rows = new_rows(ROOM)
         n = self._decode(rows, 0)
         self._at, self._left, self._state, self.tally.skipped = at, left, state, skipped
-        return int(rows.end[0]) if n else None
+        return int(rows[0].end) if n else None
 
     def close(self) -> None:
         """Close the file."""

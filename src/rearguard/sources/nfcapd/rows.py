@@ -9,6 +9,7 @@ import numpy as np
 from rearguard.model.bits import (
     ICMP,
     ICMPV6,
+    KNOWN_BIFLOW,
     TCP,
     UDP,
     WHY_INITIATOR,
@@ -16,11 +17,11 @@ from rearguard.model.bits import (
     WHY_PACKET,
     WHY_RESPONDER,
 )
-from rearguard.model.compiled import inlined, wide
+from rearguard.model.compiled import inlined, load, wide
 from rearguard.sources.flow import known_of, least_payload
 from rearguard.sources.nfcapd.state import BAD, EMPTY, HEARD, SAMPLERS, UNKNOWN
 
-__all__ = ["MOST", "exporter_of", "put_flow", "rate_of", "unscaled"]
+__all__ = ["MOST", "count", "exporter_of", "put_flow", "rate_of", "unscaled"]
 
 MOST = np.uint64(1 << 53)
 """Packets or bytes of one flow beyond which the record cannot be right."""
@@ -30,6 +31,12 @@ MILLISECOND = np.uint64(1_000_000)
 
 INITIATOR, RESPONDER = 1, 2
 """biflowDirection (RFC 5103 section 6.3): the flow's source opened the conversation, or the other side did."""
+
+
+@inlined
+def count(counts: Any, reason: int) -> None:
+    """One more for a reason, or for an exporter."""
+    counts[reason] += 1
 
 
 @inlined
@@ -97,55 +104,77 @@ def put_flow(
     counters is of the other direction only in a biflow: without a direction it may be the same packets as they
     left the router (postPacketDeltaCount), which are counted where there is nothing else.
     """
-    if (
-        packets > MOST
-        or octets > MOST
-        or packets_back > MOST
-        or octets_back > MOST
-        or first > LATEST
-        or last > LATEST
-    ):
-        counts[BAD] += 1
+    most = max(packets, octets, packets_back, octets_back)
+    if most > MOST or max(first, last) > LATEST:
+        count(counts, BAD)
         return 0
     if packets == 0 and octets == 0 and opener == 0:
         packets, octets = packets_back, octets_back
     if proto in (ICMP, ICMPV6):
         sport = dport = 0
     why = WHY_NO_PORTS if sport == 0 and dport == 0 and proto in (TCP, UDP) else WHY_PACKET
-    told = opener in (INITIATOR, RESPONDER)
+    back = why
+    known = 0
+    if opener in (INITIATOR, RESPONDER):
+        known = KNOWN_BIFLOW
+        why |= WHY_INITIATOR if opener == INITIATOR else WHY_RESPONDER
+        back |= WHY_RESPONDER if opener == INITIATOR else WHY_INITIATOR
     divisor = rate if scaled else 1
     # A sampler of 1:1 leaves no mark on a flow; another one that left none was not applied to it.
     sampling = rate if scaled or rate == 1 else 0
+    start, end = first * MILLISECOND, max(first, last) * MILLISECOND
     written = 0
-    for back in range(2):
-        if back == 1:
-            if opener == 0:
-                break
-            packets, octets, flags = packets_back, octets_back, flags_back
-            src_hi, src_lo, dst_hi, dst_lo = dst_hi, dst_lo, src_hi, src_lo
-            sport, dport = dport, sport
-        if packets == 0 and octets == 0:
-            continue
-        n = unscaled(packets, divisor)
-        size = unscaled(octets, divisor)
-        at = r + written
-        rows.ts[at] = np.int64(first * MILLISECOND)
-        rows.end[at] = np.int64(max(first, last) * MILLISECOND)
-        rows.src_hi[at], rows.src_lo[at] = src_hi, src_lo
-        rows.dst_hi[at], rows.dst_lo[at] = dst_hi, dst_lo
-        rows.sport[at], rows.dport[at] = sport, dport
-        rows.proto[at], rows.flags[at] = proto, flags
-        rows.packets[at], rows.bytes[at] = n, size
-        rows.pay_wire[at] = least_payload(proto, v6, n, size, flags)
-        rows.sampling[at] = sampling
-        rows.observer[at] = observer
-        rows.record[at] = counts[0]
-        rows.known[at] = known_of(proto, flags, n, told)
-        if told:
-            rows.why[at] = why | (WHY_INITIATOR if (opener == INITIATOR) == (back == 0) else WHY_RESPONDER)
-        else:
-            rows.why[at] = why
+    if packets != 0 or octets != 0:
+        _write(
+            rows, r, start, end, v6, src_hi, src_lo, dst_hi, dst_lo, sport, dport, proto, flags,
+            unscaled(packets, divisor), unscaled(octets, divisor), sampling, observer, counts[0], known, why,
+        )  # fmt: skip
+        written = 1
+    if opener != 0 and (packets_back != 0 or octets_back != 0):
+        _write(
+            rows, r + written, start, end, v6, dst_hi, dst_lo, src_hi, src_lo, dport, sport, proto,
+            flags_back, unscaled(packets_back, divisor), unscaled(octets_back, divisor), sampling, observer,
+            counts[0], known, back,
+        )  # fmt: skip
         written += 1
     if written == 0:
-        counts[EMPTY] += 1
+        count(counts, EMPTY)
     return written
+
+
+@load
+def _write(
+    rows: Any,
+    r: int,
+    start: np.uint64,
+    end: np.uint64,
+    v6: bool,
+    src_hi: np.uint64,
+    src_lo: np.uint64,
+    dst_hi: np.uint64,
+    dst_lo: np.uint64,
+    sport: int,
+    dport: int,
+    proto: int,
+    flags: int,
+    packets: int,
+    octets: int,
+    sampling: int,
+    observer: int,
+    record: int,
+    known: int,
+    why: int,
+) -> None:
+    """Write one row, whose place is checked once for all fields."""
+    if r < 0 or r >= rows.size:
+        raise IndexError("row outside the chunk")
+    rows[r].ts, rows[r].end = np.int64(start), np.int64(end)
+    rows[r].src_hi, rows[r].src_lo = src_hi, src_lo
+    rows[r].dst_hi, rows[r].dst_lo = dst_hi, dst_lo
+    rows[r].sport, rows[r].dport = sport, dport
+    rows[r].proto, rows[r].flags = proto, flags
+    rows[r].packets, rows[r].bytes = packets, octets
+    rows[r].pay_wire = least_payload(proto, v6, packets, octets, flags)
+    rows[r].sampling, rows[r].observer, rows[r].record = sampling, observer, record
+    rows[r].known = known | known_of(proto, flags, packets, False)
+    rows[r].why = why

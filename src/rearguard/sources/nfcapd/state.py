@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rearguard.sources.nfcapd.shapes import new_shapes
 from rearguard.sources.observers import MAX_EXPORTERS, new_table
 from rearguard.sources.reader import Exporter
 
@@ -57,13 +58,14 @@ Tables: Any = namedtuple(
         "exporter", "rate", "flows",
         "heard_hi", "heard_lo", "heard_exporter", "wanted",
         "sampler_exporter", "sampler_id", "sampler_rate",
-        "used", "map_slot", "maps", "counts", "observers",
+        "used", "map_slot", "maps", "shapes", "counts", "observers",
     ],
 )  # fmt: skip
 """``exporter``: by the file's number of an exporter, its index; ``rate``, ``flows``: by that index. ``heard_*``:
 exporters that no record announced, by the address that their flows tell, and ``wanted``: the one that a kernel
 asks for. ``sampler_*``: samplers by exporter and identifier. ``used``: how many are heard, how many samplers and
-maps there are. ``map_slot`` and ``maps``: extension maps (:mod:`.maps`)."""
+maps there are. ``map_slot`` and ``maps``: extension maps (:mod:`.maps`); ``shapes``: those of records
+(:mod:`.shapes`)."""
 
 HEARD, SAMPLERS, MAPS = 0, 1, 2
 
@@ -87,6 +89,7 @@ def _new_tables(map_columns: int) -> Any:
         np.zeros(3, np.int64),
         np.full(NUMBERS, UNKNOWN, np.int32),
         np.zeros((16, map_columns), np.int32),
+        new_shapes(),
         np.zeros(len(REASONS), np.int64),
         new_table(),
     )

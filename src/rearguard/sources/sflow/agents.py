@@ -46,12 +46,12 @@ AgentTable: Any = namedtuple(
     "AgentTable",
     [
         "slot", "hi", "lo", "sub", "last", "datagrams", "samples", "lost", "lost_samples", "pool", "drops",
-        "discarded", "rate", "heard", "now",
+        "discarded", "rate", "rate_least", "rate_most", "heard", "now",
     ],
 )  # fmt: skip
 """``slot``: open addressing, 1 + number; then by number: the agent's address and sub-agent, the number of its last
-datagram, counts (``pool``: packets that its sampling passed over or took), the sampling rate last told, digests of
-its last datagrams."""
+datagram, counts (``pool``: packets that its sampling passed over or took), the sampling rate last told, the
+smallest and the largest one, digests of its last datagrams."""
 
 PlaceTable: Any = namedtuple("PlaceTable", ["slot", "agent", "source", "last", "pool", "drops", "now"])
 """The same for data sources: ``source`` is class << 32 | index; last number, pool and drops as they were told."""
@@ -73,6 +73,8 @@ def new_agents() -> Any:
         drops=np.zeros(MAX_EXPORTERS, np.int64),
         discarded=np.zeros(MAX_EXPORTERS, np.int64),
         rate=np.zeros(MAX_EXPORTERS, np.int64),
+        rate_least=np.zeros(MAX_EXPORTERS, np.int64),
+        rate_most=np.zeros(MAX_EXPORTERS, np.int64),
         heard=np.zeros((MAX_EXPORTERS, KEPT), np.uint64),
         now=np.zeros(1, np.int64),
     )

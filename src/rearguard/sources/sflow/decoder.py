@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rearguard.model.compiled import Buffer
-from rearguard.sources.decode import decode_frames
+from rearguard.sources.decode import decode_frames, new_times
 from rearguard.sources.frames import REASONS, new_frames
 from rearguard.sources.observers import new_table, observers
 from rearguard.sources.reader import Exporter, Observer, Tally
@@ -74,6 +74,7 @@ class Decoder:
             one.drops = int(table.drops[number])
             one.discarded = int(table.discarded[number])
             one.rate = int(table.rate[number])
+            one.rate_least, one.rate_most = int(table.rate_least[number]), int(table.rate_most[number])
             one.rate_from = "record" if one.rate else ""
         return self._exporters
 
@@ -99,10 +100,14 @@ class Decoder:
                 buffer, datagrams, start, n, self._agents, self._places, self._table, self._frames, self._told,
                 self._records, counts, rows, row,
             )  # fmt: skip
-            made = decode_frames(buffer, self._frames, found, 0, rows, after, skipped) if found else 0
+            made = (
+                decode_frames(buffer, self._frames, found, 0, rows, after, skipped, new_times())
+                if found
+                else 0
+            )
             finish(rows, after, made, self._told)
             self._records += int(counts[SAMPLES])
-            _count(tally, counts, skipped, rows.ts[row : after + made])
+            _count(tally, counts, skipped, rows["ts"][row : after + made])
             row = after + made
             if stopped == start:
                 break

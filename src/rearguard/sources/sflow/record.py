@@ -122,33 +122,33 @@ def write_plain(b: Buffer, pos: int, v6: bool, rows: Any, r: int, time: int) -> 
     length, proto = be32(b, pos), be32(b, pos + 4) & 0xFF
     at = pos + 8
     if v6:
-        rows.src_hi[r], rows.src_lo[r] = be64(b, at), be64(b, at + 8)
-        rows.dst_hi[r], rows.dst_lo[r] = be64(b, at + 16), be64(b, at + 24)
+        rows[r].src_hi, rows[r].src_lo = be64(b, at), be64(b, at + 8)
+        rows[r].dst_hi, rows[r].dst_lo = be64(b, at + 16), be64(b, at + 24)
         at += 32
     else:
-        rows.src_hi[r], rows.src_lo[r] = np.uint64(0), V4_MAPPED | np.uint64(be32(b, at))
-        rows.dst_hi[r], rows.dst_lo[r] = np.uint64(0), V4_MAPPED | np.uint64(be32(b, at + 4))
+        rows[r].src_hi, rows[r].src_lo = np.uint64(0), V4_MAPPED | np.uint64(be32(b, at))
+        rows[r].dst_hi, rows[r].dst_lo = np.uint64(0), V4_MAPPED | np.uint64(be32(b, at + 4))
         at += 8
     ports = proto in (TCP, UDP)
     sport, dport = be32(b, at) & 0xFFFF, be32(b, at + 4) & 0xFFFF
     flags = be32(b, at + 8) & 0xFF if proto == TCP else 0
-    rows.sport[r] = sport if ports else 0
-    rows.dport[r] = dport if ports else 0
-    rows.why[r] = WHY_NO_PORTS if ports and sport == 0 and dport == 0 else WHY_PACKET
-    rows.flags[r] = flags
-    rows.proto[r] = proto
-    rows.bytes[r] = length
-    rows.packets[r] = 1
-    rows.known[r] = known_of(proto, flags, 1, False)
-    rows.pay_wire[r] = least_payload(proto, v6, 1, length, flags)
-    rows.pay_off[r] = 0
-    rows.pay_len[r] = 0
-    rows.ts[r] = time
-    rows.end[r] = time
-    rows.ttl[r] = 0
-    rows.doff[r] = 0
-    rows.frag[r] = 0
-    rows.seq[r] = 0
-    rows.ack[r] = 0
-    rows.ipid[r] = 0
-    rows.win[r] = 0
+    rows[r].sport = sport if ports else 0
+    rows[r].dport = dport if ports else 0
+    rows[r].why = WHY_NO_PORTS if ports and sport == 0 and dport == 0 else WHY_PACKET
+    rows[r].flags = flags
+    rows[r].proto = proto
+    rows[r].bytes = length
+    rows[r].packets = 1
+    rows[r].known = known_of(proto, flags, 1, False)
+    rows[r].pay_wire = least_payload(proto, v6, 1, length, flags)
+    rows[r].pay_off = 0
+    rows[r].pay_len = 0
+    rows[r].ts = time
+    rows[r].end = time
+    rows[r].ttl = 0
+    rows[r].doff = 0
+    rows[r].frag = 0
+    rows[r].seq = 0
+    rows[r].ack = 0
+    rows[r].ipid = 0
+    rows[r].win = 0

@@ -67,6 +67,7 @@ COMPACT_SIZE = 32
 EXPANDED_SIZE = 44
 LEAST_SAMPLE = 8 + COMPACT_SIZE
 """Bytes of the shortest flow sample, so that a datagram's length says how many it can hold."""
+SIGN = 0x8000_0000
 OURSELVES = 0x3FFF_FFFF
 OURSELVES_EXPANDED = 0xFFFF_FFFF
 V4_MAPPED = np.uint64(0xFFFF_0000_0000)
@@ -99,7 +100,7 @@ def walk(
     for d in range(start, n):
         pos, size = wide(datagrams.off[d]), wide(datagrams.len[d])
         most = size // LEAST_SAMPLE
-        if found + most > frames.off.size or row + found + most > rows.ts.size:
+        if found + most > frames.off.size or row + found + most > rows.size:
             counts[SAMPLES] += number - record
             return d, found, row
         end = pos + size
@@ -135,9 +136,9 @@ def walk(
                     found += 1
                 elif kind in (IN_IPV4, IN_IPV6):
                     write_plain(b, begin, kind == IN_IPV6, rows, row, time)
-                    rows.sampling[row] = rate
-                    rows.observer[row] = observer
-                    rows.record[row] = number
+                    rows[row].sampling = rate
+                    rows[row].observer = observer
+                    rows[row].record = number
                     row += 1
                 elif kind == NOTHING:
                     counts[NO_ADDRESSES] += 1
@@ -203,7 +204,8 @@ def _flow(
         return BROKEN, pos, 0, 0, 0, 0
     number = be32(b, pos)
     if expanded:
-        source = be32(b, pos + 4) << 32 | be32(b, pos + 8)
+        # The class is taken with its sign: any 32 bits of it and the index are one number of 64, compiled or not.
+        source = ((be32(b, pos + 4) ^ SIGN) - SIGN) << 32 | be32(b, pos + 8)
         pos += 12
     else:
         word = be32(b, pos + 4)
@@ -225,7 +227,11 @@ def _flow(
     egress = went if form_out == 0 and went != nowhere else 0
     if form_out == 1:
         agents.discarded[agent] += 1
-    agents.rate[agent] = rate
+    if rate != agents.rate[agent]:
+        before = wide(agents.rate_least[agent])
+        agents.rate[agent] = rate
+        agents.rate_least[agent] = rate if before == 0 else min(before, rate)
+        agents.rate_most[agent] = max(wide(agents.rate_most[agent]), rate)
     note_sample(agents, places, agent, source, number, pool, drops)
     way = UNTOLD
     if source == ingress and ingress != egress:
@@ -242,6 +248,6 @@ def finish(rows: Any, start: int, n: int, told: Any) -> None:
     """Give the rows that the packet decoder made, whose record is the frame's place in the table, the number and
     the rate of their sample."""
     for r in range(start, start + n):
-        frame = wide(rows.record[r])
-        rows.record[r] = told.number[frame]
-        rows.sampling[r] = told.rate[frame]
+        frame = wide(rows[r].record)
+        rows[r].record = told.number[frame]
+        rows[r].sampling = told.rate[frame]
