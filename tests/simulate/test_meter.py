@@ -11,10 +11,11 @@ from rearguard.simulate import read
 from rearguard.simulate.conversations import SHAPES, number
 from rearguard.simulate.day import Day
 from rearguard.simulate.ledger import COUNT_TYPE
-from rearguard.simulate.meter import FLOW_TYPE, SETTING_TYPE, choose, lengths, meter
+from rearguard.simulate.meter import FLOW_TYPE, meter
 from rearguard.simulate.packets import PACKET_TYPE, spread
 from rearguard.simulate.sessions import SESSION_TYPE
 from rearguard.simulate.tables import tables
+from rearguard.simulate.walk import SETTING_TYPE, choose, lengths
 
 from .reference import flows_of, packets_of
 

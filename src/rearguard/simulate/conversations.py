@@ -99,6 +99,24 @@ _AFTER_INFORM: tuple[Row, ...] = (
     *((at + 1, who, flags, size) for at, who, flags, size in _CLOSE),
 )
 
+
+def _call(request: str, answer: str) -> Shape:
+    """One connection of a Connection Request; the device closes it."""
+    return Shape(
+        (
+            *_OPEN,
+            (1.02, ">", "PA", request),
+            (1.9, "<", "A", 0),
+            (2.05, "<", "PA", answer),
+            (2.06, ">", "A", 0),
+            (2.1, "<", "FA", 0),
+            (2.2, ">", "FA", 0),
+            (3.2, "<", "A", 0),
+        ),
+        answered=True,
+    )
+
+
 SHAPES: dict[str, Shape] = {
     "web": Shape(
         (*_OPEN, (1.02, ">", "PA", 516), (2.03, "<", "PA", 640)), _DOWN, _CLOSE, turn=0.03, answered=True
@@ -128,32 +146,8 @@ SHAPES: dict[str, Shape] = {
     ),
     "peer-refused": Shape((*_SYN, (1, "<", "RA", 0))),
     "peer-gone": Shape(_SYN, _SYN, turn=0, wait=1.0),
-    "request-challenged": Shape(
-        (
-            *_OPEN,
-            (1.02, ">", "PA", "request"),
-            (1.9, "<", "A", 0),
-            (2.05, "<", "PA", "challenge"),
-            (2.06, ">", "A", 0),
-            (2.1, "<", "FA", 0),
-            (2.2, ">", "FA", 0),
-            (3.2, "<", "A", 0),
-        ),
-        answered=True,
-    ),
-    "request-granted": Shape(
-        (
-            *_OPEN,
-            (1.02, ">", "PA", "authorised"),
-            (1.9, "<", "A", 0),
-            (2.05, "<", "PA", "accepted"),
-            (2.06, ">", "A", 0),
-            (2.1, "<", "FA", 0),
-            (2.2, ">", "FA", 0),
-            (3.2, "<", "A", 0),
-        ),
-        answered=True,
-    ),
+    "request-challenged": _call("request", "challenge"),
+    "request-granted": _call("authorised", "accepted"),
     "session-tls": Shape(_SESSION_TLS, answered=True),
     "session-plain": Shape((*_OPEN, (1.02, ">", "PA", "periodic"), *_AFTER_INFORM), answered=True),
     "session-foreign": Shape((*_OPEN, (1.02, ">", "PA", "bootstrap"), *_AFTER_INFORM), answered=True),

@@ -1,4 +1,4 @@
-"""From sessions to packets, for captures: the same choice of packets as in :mod:`rearguard.simulate.meter`.
+"""From sessions to packets, for captures: chosen as in :mod:`rearguard.simulate.walk`.
 
 A packet is a row of numbers first (:func:`spread`), so that rows can be put in time order; then its bytes
 (:func:`render`): a classic pcap record, Ethernet II, IPv4 or IPv6, TCP or UDP, and the text where it has one.
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rearguard.model.bits import ACK, SYN, TCP, UDP
 from rearguard.model.compiled import inlined, kernel, wide
-from rearguard.simulate.meter import note, packet_time, row_of
 from rearguard.simulate.sessions import MIRAI, UPSTREAM, ZMAP
+from rearguard.simulate.walk import account, direct, next_packet, packet_time, row_of, turns_of
 
 __all__ = ["LARGEST", "PACKET_TYPE", "render", "spread"]
 
@@ -67,7 +67,7 @@ def spread(
 
     A packet counts as a flow of its own in the ledger.
     """
-    every, bucket, written = setting["every"], setting["bucket"], 0
+    every, written = setting["every"], 0
     for at in range(begin, sessions.size):
         session = sessions[at]
         kind = kinds[session["kind"]]
@@ -75,32 +75,21 @@ def spread(
         size = ends[at] - base
         if written + size > packets.size:
             return at, place, written
-        turns = wide(session["loops"]) if kind["loop"] else 0
-        layer = 0 if kind["proto"] == TCP else 1
-        cport, sport = wide(session["cport"]), wide(session["sport"])
-        up_packets = kind["up_head"] + turns * kind["up_loop"]
-        ports[layer, sport, 0] += up_packets
-        ports[layer, cport, 0] += size - up_packets
-        if kind["opens"]:
-            ports[layer, sport, 1] += 1
+        turns = turns_of(session, kind)
+        datagrams = kind["proto"] != TCP
         start, trip = session["start"], session["trip"]
         up_seen = down_seen = proofs = 0
         opened = False
-        step = 0
+        step = -1
         while True:
-            if every > 1:
-                if place >= chosen.size or chosen[place] >= ends[at]:
-                    break
-                step = chosen[place] - base
-                place += 1
-            elif step >= size:
+            step, place = next_packet(chosen, every, place, step, base, ends[at])
+            if step < 0:
                 break
             number, turn, waits = row_of(kind, step, turns)
             row = rows[number]
             up = row["up"] != 0
             side = session["client_side"] if up else session["server_side"]
             tells = not setting["inbound_only"] or side == UPSTREAM
-            step += 1
             if not tells:
                 continue
             packet = packets[written]
@@ -109,38 +98,20 @@ def spread(
             _fill(packet, session, kind, row, turn, up)
             if up:
                 up_seen += 1
-                opened = opened or layer == 1 or row["flags"] & (SYN | ACK) == SYN
+                opened = opened or datagrams or row["flags"] & (SYN | ACK) == SYN
             else:
                 down_seen += 1
-                proofs += layer == 1 or row["flags"] == SYN | ACK
-        ports[layer, sport, 2] += up_seen
-        ports[layer, sport, 3] += up_seen
-        ports[layer, cport, 2] += down_seen
-        ports[layer, cport, 3] += down_seen
-        for who in (session["actor"], session["device"]):
-            if who >= 0:
-                count = counts[who]
-                note(count, start, bucket, wide(kind["answered"]), up_seen > 0, opened)
-                count["packets"] += up_seen
-                count["flows"] += up_seen
-                count["back_flows"] += down_seen
-                count["proofs"] += proofs
+                proofs += datagrams or row["flags"] == SYN | ACK
+        seen = (up_seen, up_seen, down_seen, down_seen, proofs, opened)
+        account(session, kind, size, setting["bucket"], seen, counts, ports)
     return sessions.size, place, written
 
 
 @inlined
 def _fill(packet: Any, session: Any, kind: Any, row: Any, turn: int, up: bool) -> None:
     """Addresses, ports and TCP numbers of a packet."""
-    if up:
-        packet["src_hi"], packet["src_lo"] = session["client_hi"], session["client_lo"]
-        packet["dst_hi"], packet["dst_lo"] = session["server_hi"], session["server_lo"]
-        packet["sport"], packet["dport"] = session["cport"], session["sport"]
-        packet["outside"] = session["client_side"] == UPSTREAM
-    else:
-        packet["src_hi"], packet["src_lo"] = session["server_hi"], session["server_lo"]
-        packet["dst_hi"], packet["dst_lo"] = session["client_hi"], session["client_lo"]
-        packet["sport"], packet["dport"] = session["sport"], session["cport"]
-        packet["outside"] = session["server_side"] == UPSTREAM
+    direct(packet, session, up)
+    packet["outside"] = (session["client_side"] if up else session["server_side"]) == UPSTREAM
     packet["proto"], packet["flags"], packet["octets"] = kind["proto"], row["flags"], row["octets"]
     packet["text"] = row["text"]
     packet["options"] = row["options"]

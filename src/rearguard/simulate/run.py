@@ -13,7 +13,7 @@ from rearguard.model.errors import UsageError
 from rearguard.simulate.capture import Capture
 from rearguard.simulate.day import TEN_MINUTES, Day
 from rearguard.simulate.line import Line
-from rearguard.simulate.meter import FLOW_TYPE, PORT_COLUMNS, SETTING_TYPE, choose, lengths, meter
+from rearguard.simulate.meter import FLOW_TYPE, meter
 from rearguard.simulate.netflow5 import MOST_RATE, NetFlow5
 from rearguard.simulate.packets import PACKET_TYPE, spread
 from rearguard.simulate.parquet import ParquetFlows
@@ -23,6 +23,7 @@ from rearguard.simulate.sessions import Sessions
 from rearguard.simulate.tables import Tables, tables
 from rearguard.simulate.templated import IPFIX, NETFLOW9, Templated
 from rearguard.simulate.truth import truth
+from rearguard.simulate.walk import PORT_COLUMNS, SETTING_TYPE, choose, lengths
 
 __all__ = ["FORMATS", "Made", "Watch", "simulate"]
 

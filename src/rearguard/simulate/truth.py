@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rearguard.simulate.day import Day
 from rearguard.simulate.ledger import Entry
-from rearguard.simulate.meter import PORT_COLUMNS
+from rearguard.simulate.walk import PORT_COLUMNS
 
 __all__ = ["truth"]
 
