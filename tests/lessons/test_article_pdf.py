@@ -61,6 +61,15 @@ def test_chapters_are_bookmarks(document: Document, reader: PdfReader) -> None:
     assert "References" in found
 
 
+def test_the_summary_is_one_page_and_no_page_is_left_empty(reader: PdfReader) -> None:
+    """A page with few words has a picture, or is the last."""
+    texts = [page.extract_text() for page in reader.pages]
+    assert "Summary" in texts[0]
+    assert texts[1].lstrip().startswith("Contents")
+    sparse = [at for at, text in enumerate(texts[:-1], start=1) if len(text.split()) < 60]
+    assert sparse == []
+
+
 def test_links_lead_inside_and_out(document: Document, reader: PdfReader) -> None:
     inside, out = 0, set()
     for page in reader.pages:

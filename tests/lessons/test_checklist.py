@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from textwrap import wrap
 
 import pytest
 from openpyxl import load_workbook
@@ -44,6 +45,35 @@ def test_a_workbook_can_be_ticked() -> None:
     assert f"A{sheet.max_row}" in validation.sqref
     assert {sheet.cell(line, 1).value for line in range(2, sheet.max_row + 1)} == {"☐"}
     assert sheet.freeze_panes == "D2"
+
+
+@pytest.mark.parametrize("name", [*EDITIONS, "all"])
+def test_every_text_of_a_workbook_has_room_and_fits_a_page(name: str) -> None:
+    """LibreOffice shows wrapped text at the height that the file gives, and cuts off the rest."""
+    book = load_workbook(io.BytesIO(checklist(KNOWLEDGE, edition_of(KNOWLEDGE, name), "xlsx")))
+    for sheet in book.worksheets[:-1]:
+        widths = [sheet.column_dimensions[each.column_letter].width for each in sheet[1]]
+        assert sum(widths) < 200  # letters of ten points on landscape A4 are still read at this width
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.print_title_rows == "$1:$1"
+        for row in sheet.iter_rows(min_row=2):
+            lines = max(
+                len(wrap(str(each.value or ""), int(width))) for each, width in zip(row, widths, strict=True)
+            )
+            assert sheet.row_dimensions[row[0].row].height >= 12.5 * lines, (sheet.title, row[0].row)
+
+
+def test_clauses_stand_in_every_form_of_a_checklist() -> None:
+    edition = edition_of(KNOWLEDGE)
+    clauses = {each for row in rows(KNOWLEDGE, edition) for each in row.clauses}
+    assert len(clauses) > 100
+    table = checklist(KNOWLEDGE, edition, "csv").decode("utf-8-sig")
+    book = load_workbook(io.BytesIO(checklist(KNOWLEDGE, edition, "xlsx")))
+    cells = "\n".join(str(each.value) for sheet in book for line in sheet.iter_rows() for each in line)
+    for clause in clauses:
+        assert clause in table
+        assert clause in cells
 
 
 def test_a_workbook_computes_nothing() -> None:

@@ -24,11 +24,13 @@ KNOWLEDGE = load()
 GRAPH = load_graph()
 FILES = sorted((KNOWLEDGE.folder / "incidents").glob("*.yaml"))
 MECHANISMS = [each.id for each in KNOWLEDGE.mechanisms]
+ONE_REPORT = {"cox-api-2024", "fiberhome-ont-2021", "freeacs-2017", "kadnap-2026", "unifi-cloud-2023"}
+"""Incidents that only one report stands behind: a second was looked for and not found."""
 TODAY = date(2026, 12, 31)
 
 
 def test_nothing_was_lost() -> None:
-    assert len(KNOWLEDGE.incidents) >= 82
+    assert len(KNOWLEDGE.incidents) >= 86
     assert len(KNOWLEDGE.mechanisms) >= 16
     assert len(KNOWLEDGE.recommendations) >= 35
     assert len(KNOWLEDGE.documents) >= 27
@@ -102,6 +104,37 @@ def test_every_number_is_in_a_list_and_every_number_in_a_list_is_used() -> None:
 def test_the_largest_have_two_sources_that_do_not_retell_one_another() -> None:
     largest = sorted(KNOWLEDGE.incidents, key=lambda each: -each.magnitude)[:25]
     assert not [each.id for each in largest if each.independent_sources() < 2]
+    assert not [each.id for each in largest if not rests_on_two_reports(each)]
+
+
+def rests_on_two_reports(incident: Incident) -> bool:
+    """Whether two of its sources were read that have no report in common; "A and B" names two reports."""
+    read = [
+        set(re.split(r", | and ", each.origin or each.publisher))
+        for each in incident.sources
+        if each.verified
+    ]
+    return any(first.isdisjoint(second) for first, second in combinations(read, 2))
+
+
+def test_an_incident_with_one_report_says_so() -> None:
+    assert {each.id for each in KNOWLEDGE.incidents if not rests_on_two_reports(each)} == ONE_REPORT
+    for name in ONE_REPORT:
+        limits = " ".join(KNOWLEDGE.incident(name).conflicts_or_limits)
+        assert re.search("no second text|all texts", limits, re.IGNORECASE), name
+        assert "found" in limits, name
+
+
+def test_a_source_that_retells_two_reports_is_no_second_one() -> None:
+    def told(*origins: str) -> Incident:
+        incident = KNOWLEDGE.incident("kadnap-2026")
+        source = incident.sources[0]
+        sources = tuple(source.model_copy(update={"origin": each}) for each in origins)
+        return incident.model_copy(update={"sources": sources})
+
+    assert not rests_on_two_reports(told("Finder", "Finder"))
+    assert not rests_on_two_reports(told("Finder", "Finder and Maker"))
+    assert rests_on_two_reports(told("Finder", "Finder and Maker", "Maker"))
 
 
 def test_incidents_stand_in_the_order_of_their_dates() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from rearguard.cli import run
 from rearguard.lessons import load
 from rearguard.lessons.draft import COMPLETE, WARNINGS, draft, open_lines, read_findings, unfinished
 from rearguard.lessons.graph import load_graph
@@ -81,6 +83,79 @@ def record(text: str) -> dict[str, Any]:
     return made
 
 
+def completed(text: str) -> dict[str, Any]:
+    """The record with everything that a draft asks for."""
+    entry = record(text)
+    entry.update(
+        title="An attack on an operator", managed_by="operator ACS", management="operator-controller"
+    )
+    entry.update(
+        what_happened="They came in over the port that waits for the controller. " * 3, devices=["a modem"]
+    )
+    entry["interface"].update(name="connection request port", transport="HTTP")
+    entry["scale"][0]["source_locator"] = "our report of the day"
+    entry["what_stopped_it"] = ["a filter at the border"]
+    entry["border_filter"] = {
+        "would_help": "yes", "why": "Only the ACS needs the port.", "reason": "only-the-controller-needs-it",
+    }  # fmt: skip
+    entry["sources"] = [
+        {"title": "Report", "publisher": "Us", "url": None, "locator": "by mail", "verified": True}
+    ]
+    return entry
+
+
+def addresses(value: Any) -> Iterator[str]:
+    """Every address that stands anywhere in a findings.json, in texts too."""
+    if isinstance(value, str):
+        yield from re.findall(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]+", value)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from addresses(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from addresses(each)
+
+
+def from_capture(folder: Path, capture: Path, *more: str) -> None:
+    """Analysed, drafted, completed: no address, no file name, and a whole record at the end."""
+    assert run(["analyze", str(capture), *more, "--output", str(folder / "report"), "--quiet"]) in (0, 4)
+    content = read_findings(folder / "report" / "findings.json")
+    made = draft(KNOWLEDGE, content)
+    known = {each for each in addresses(content) if len(each) > 6}
+    assert len(known) > 5
+    body = made.text[made.text.index("\nid: ") :]
+    assert not [each for each in known if each in body]
+    assert not list(addresses(record(body)))
+    assert capture.name not in made.text
+    assert all(warning in made.text for warning in WARNINGS)
+    file = folder / f"{made.name}.yaml"
+    file.write_text(made.text, "utf-8")
+    assert len(unfinished(file)) == made.open_lines > 10
+    file.write_text(yaml.safe_dump(completed(made.text), sort_keys=False), "utf-8")
+    assert unfinished(file) == []
+    wrong = [each for each in validate(file, KNOWLEDGE, load_graph()) if each.error]
+    assert [each for each in wrong if "has not come yet" not in each.problem] == []
+
+
+def test_the_incident_of_the_lab_becomes_a_record(tmp_path: Path, project: Path) -> None:
+    lab = project / "lab"
+    from_capture(tmp_path, lab / "incident.pcapng", "--policy", str(lab / "rearguard.yaml"))
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    ("capture", "networks"),
+    [
+        ("initconf__scan-NG/test-for-accurate-scan-summary.pcap", ("128.3.0.0/16", "131.243.0.0/16")),
+        ("ncsa__bro-simple-scan/testing/pcaps/scan_with_zero_windows.pcap", ("10.0.0.0/8",)),
+    ],
+)
+def test_a_real_capture_becomes_a_record(
+    tmp_path: Path, corpus: Path, capture: str, networks: tuple[str, ...]
+) -> None:
+    from_capture(tmp_path, corpus / capture, *(word for each in networks for word in ("--network", each)))
+
+
 def test_what_was_measured_goes_in() -> None:
     made = draft(KNOWLEDGE, found(finding(), finding(confidence=0.5, mechanisms=["mgmt-open-to-world"])))
     entry = record(made.text)
@@ -148,22 +223,7 @@ def test_validation_asks_until_it_is_complete(tmp_path: Path) -> None:
     )
     assert all(each.error and each.place.line for each in asked)
 
-    entry = record(made.text)
-    entry.update(
-        title="An attack on an operator", managed_by="operator ACS", management="operator-controller"
-    )
-    entry.update(
-        what_happened="They came in over the port that waits for the controller. " * 3, devices=["a modem"]
-    )
-    entry["interface"].update(name="connection request port", transport="HTTP")
-    entry["scale"][0]["source_locator"] = "our report of the day"
-    entry["what_stopped_it"] = ["a filter at the border"]
-    entry["border_filter"] = {
-        "would_help": "yes", "why": "Only the ACS needs the port.", "reason": "only-the-controller-needs-it",
-    }  # fmt: skip
-    entry["sources"] = [
-        {"title": "Report", "publisher": "Us", "url": None, "locator": "by mail", "verified": True}
-    ]
+    entry = completed(made.text)
     file.write_text(yaml.safe_dump(entry, sort_keys=False), "utf-8")
     assert unfinished(file) == []
     wrong = [each for each in validate(file, KNOWLEDGE, load_graph()) if each.error]

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 import yaml
 
-from rearguard.lessons import load
-from rearguard.lessons.figures import LISTENERS, RECENT_YEARS, figures
+from rearguard.lessons import load, read
+from rearguard.lessons.figures import LISTENERS, RECENT_YEARS, figures, overview
 from rearguard.lessons.groups import INTERFACES, MODELS, OTHER, VERDICTS, interface_of, model_of
 from rearguard.lessons.why import MOST, why
 from rearguard.model.errors import InputError
@@ -115,8 +115,10 @@ def test_a_number_is_every_figure_that_has_it() -> None:
     found = why(FIGURES, f"{share.value} %")
     assert {each.unit for each in found} == {"%"}
     assert {each.value for each in why(FIGURES, f"{share.value} per cent")} == {share.value}
-    assert all(each.value == 1 and not each.unit for each in why(FIGURES, "1"))
-    assert len(why(FIGURES, "1")) <= MOST
+    ones = [each for each in FIGURES.values() if each.value == 1 and not each.unit]
+    assert len(ones) > MOST
+    assert list(why(FIGURES, "1")) == ones
+    assert len(why(FIGURES, "incidents")) <= MOST
 
 
 def test_words_find_figures_and_nonsense_an_error_with_advice() -> None:
@@ -126,3 +128,11 @@ def test_words_find_figures_and_nonsense_an_error_with_advice() -> None:
     assert "border-yes-share" in caught.value.remedy
     with pytest.raises(InputError):
         why(FIGURES, "")
+
+
+def test_the_overview_has_the_same_figures_and_reads_incidents_and_mechanisms_only() -> None:
+    fresh = read(KNOWLEDGE.folder)
+    some = overview(fresh)
+    assert {name: FIGURES[name] for name in some} == dict(some)
+    assert {"incidents", "mechanisms"} <= set(vars(fresh))
+    assert not {"recommendations", "documents", "clauses", "checks"} & set(vars(fresh))

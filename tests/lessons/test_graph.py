@@ -6,7 +6,7 @@ import pytest
 
 from rearguard.catalogue import Listener
 from rearguard.catalogue import load as load_catalogue
-from rearguard.lessons.edges import RELATIONS, Edge, Node
+from rearguard.lessons.edges import KINDS, RELATIONS, Edge, Node
 from rearguard.lessons.graph import Graph, load_graph, shapes_of
 from rearguard.model.errors import InputError
 
@@ -103,3 +103,17 @@ def test_every_interface_that_a_border_can_guard_has_a_shape() -> None:
 def test_every_relation_has_words_for_both_directions() -> None:
     assert all(forth and back for forth, back in RELATIONS.values())
     assert {(edge.first[0], edge.second[0]) for edge in load_graph().edges} == set(RELATIONS)
+
+
+def test_every_edge_that_is_shipped_is_shown_from_both_ends() -> None:
+    """Incidents, finding kinds, shapes of rules, device checks and all others, as ``lessons show`` prints them."""
+    graph = load_graph()
+    tied = {str(node): dict(graph.related(str(node))) for node in graph.nodes}
+    known = {(node.kind, node.id): node for node in graph.nodes}
+    kinds = set()
+    for edge in graph.edges:
+        first, second = known[edge.first], known[edge.second]
+        kinds |= {first.kind, second.kind}
+        assert tied[str(first)][second] == edge.says[0]
+        assert tied[str(second)][first] == edge.says[1]
+    assert kinds == set(KINDS)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from rearguard.lessons import load
-from rearguard.lessons.entries import LARGEST, LessonError, parse, parse_list, strict
+from rearguard.lessons.entries import LARGEST, LessonError, _Loader, _quick, parse, parse_list, strict
 from rearguard.lessons.model import Recommendation
 from rearguard.lessons.schema import KINDS, json_schema
 from rearguard.model.errors import UsageError
@@ -96,6 +97,34 @@ def test_words_that_yaml_took_for_something_else_are_words() -> None:
     advice = parse(text, "r.yaml", Recommendation)
     assert (advice.rationale, advice.recommendation) == ("yes", "2016-11-27")
     assert strict(text, "r.yaml", Recommendation)[0] == advice
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{1: a, b: 2.5, c: true, d: ~, e: 0o17, f: 0x1F, g: 2016-11-27, h: yes}",
+        "a:\n  - b\n  - {c: 'null', d: \"1\"}\n  - >-\n    x & y\n",
+        "a: &a [1, 2]\nb: *a\n",
+        "!!set {a, b}",
+        "",
+    ],
+)
+def test_the_quick_reader_says_what_pyyaml_says(text: str) -> None:
+    assert _quick(text, "r.yaml") == yaml.load(text, Loader=_Loader)
+
+
+@pytest.mark.parametrize(
+    "text", ["{[a]: 1}", "a: !!str [b]", "a: !x 1", "[" * 3000 + "]" * 3000, "a: b\n--- c\n"]
+)
+def test_the_quick_reader_refuses_what_no_entry_has(text: str) -> None:
+    with pytest.raises(LessonError, match="no YAML"):
+        _quick(text, "r.yaml")
+
+
+def test_the_quick_reader_reads_the_base_as_pyyaml_does() -> None:
+    for file in load().folder.rglob("*.yaml"):
+        text = file.read_text("utf-8")
+        assert _quick(text, file.name) == yaml.load(text, Loader=_Loader), file
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from difflib import get_close_matches
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rearguard.lessons import load
-from rearguard.lessons.search import LONGEST_QUERY, Index, index, stems
+from rearguard.lessons.search import LONGEST_QUERY, SIMILAR, Index, _Document, index, stems
 
 INDEX: Index = index(load())
 
@@ -31,6 +34,20 @@ def test_what_is_meant_comes_first(query: str, first: str) -> None:
 
 def test_a_slip_of_the_keyboard_still_finds() -> None:
     assert {hit.id for hit in INDEX.search("spedport")} >= {"dt-speedport-2016"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("abcdeé漢/-47", min_size=1, max_size=9), max_size=30, unique=True),
+    st.text("abcdeé漢", min_size=1, max_size=9),
+)
+def test_words_are_left_out_only_when_difflib_would_not_find_them(words: list[str], asked: str) -> None:
+    """What the quick look sorts out is never among what the slow one would have answered."""
+    made = Index(_Document("check", word, word, Counter([word])) for word in words)
+    alike = made._alike(asked)
+    assert get_close_matches(asked, alike, n=30, cutoff=SIMILAR) == get_close_matches(
+        asked, words, n=30, cutoff=SIMILAR
+    )
 
 
 def test_numbers_are_never_guessed() -> None:

@@ -29,7 +29,7 @@ NUMBERS = frozenset({"incidents", "share", "score", "stopped", "in part", "not"}
 """Headings of columns that hold numbers."""
 
 TIED = frozenset({"id", "title", "mechanisms", "interfaces"})
-"""Keys of an entry that the heading or the list of what it is tied to says already."""
+"""Keys of an entry that the heading or the list of what it is tied to says already; of a check its clauses, too."""
 
 PIPE_WIDTH = 120
 """Columns for output that goes to a file or a pipe, where no terminal says how wide it is."""
@@ -37,10 +37,10 @@ PIPE_WIDTH = 120
 
 def print_overview(knowledge: Knowledge, chosen: Settings, *, as_json: bool) -> None:
     """The mechanisms by frequency, with their newest incident and what a border filter would have done."""
-    from rearguard.lessons.figures import figures
+    from rearguard.lessons.figures import overview
     from rearguard.lessons.groups import VERDICTS
 
-    known = figures(knowledge)
+    known = overview(knowledge)
     rows: list[dict[str, Any]] = []
     for each in knowledge.mechanisms:
         name = f"mechanism-{each.id}"
@@ -77,25 +77,36 @@ def print_overview(knowledge: Knowledge, chosen: Settings, *, as_json: bool) -> 
 
 def print_entry(knowledge: Knowledge, graph: Graph, name: str, chosen: Settings, *, as_json: bool) -> None:
     """One entry of any kind, then what it is tied to."""
+    from rearguard.lessons.standards import named
+
     node = graph.resolve(name)
     entry = _entry(knowledge, node)
     related = [(says, other) for other, says in graph.related(str(node))]
     if as_json:
         ties = [
-            {"relation": says, "kind": other.kind, "id": other.id, "title": other.title}
+            {
+                "relation": says,
+                "kind": other.kind,
+                "id": other.id,
+                "title": other.title,
+                **({"evidence": other.evidence} if other.evidence else {}),
+            }
             for says, other in related
         ]
         _json({"kind": node.kind, "id": node.id, "title": node.title, "entry": entry, "related": ties})
         return
     console = _console(chosen)
-    console.print(f"{node.kind} {visible(node.id)}: {visible(node.title)}", style="bold")
+    heading = visible(named(node.id, node.evidence))
+    console.print(f"{node.kind} {heading}: {visible(node.title)}", style="bold")
     facts = _facts()
+    tied = TIED | ({"clauses"} if node.kind == "check" else set())
     for key, value in entry.items():
-        if key not in TIED and value not in (None, [], "", {}):
+        if key not in tied and value not in (None, [], "", {}):
             facts.add_row(key.replace("_", " "), _said(value))
     told = ""
     for says, other in sorted(related, key=lambda each: (each[0], each[1].kind, each[1].id)):
-        facts.add_row(says if says != told else "", f"{visible(other.id)}  {visible(other.title, 90)}")
+        other_name = visible(named(other.id, other.evidence))
+        facts.add_row(says if says != told else "", f"{other_name}  {visible(other.title, 90)}")
         told = says
     console.print(facts)
 
@@ -142,6 +153,8 @@ def _said(value: Any, *, inside: bool = False) -> str:
 
 def print_hits(hits: Sequence[Hit], chosen: Settings, *, as_json: bool) -> None:
     """What a search found; a line says so when it is nothing."""
+    from rearguard.lessons.standards import named
+
     if as_json:
         _json(
             [
@@ -151,6 +164,7 @@ def print_hits(hits: Sequence[Hit], chosen: Settings, *, as_json: bool) -> None:
                     "title": hit.title,
                     "score": hit.score,
                     "matched": list(hit.matched),
+                    **({"evidence": hit.evidence} if hit.evidence else {}),
                 }
                 for hit in hits
             ]
@@ -161,32 +175,57 @@ def print_hits(hits: Sequence[Hit], chosen: Settings, *, as_json: bool) -> None:
         return
     table = _table("kind", "id", "title", "score")
     for hit in hits:
-        table.add_row(hit.kind, visible(hit.id), visible(hit.title), f"{hit.score:.1f}")
+        table.add_row(hit.kind, visible(named(hit.id, hit.evidence)), visible(hit.title), f"{hit.score:.1f}")
     _console(chosen).print(table)
 
 
 def print_figures(
     found: Iterable[Figure], knowledge: Knowledge, chosen: Settings, *, as_json: bool, brief: bool
 ) -> None:
-    """Figures with how they were counted and the records behind them; ``brief``: names and values only."""
+    """Figures with how they were counted and the records behind them.
+
+    ``brief``: names and values only, as also for what many figures have beyond the first few.
+    """
+    from rearguard.lessons.why import MOST
+
+    found = tuple(found)
     if as_json:
-        _json([each.to_json() for each in found])
+        _json([{**each.to_json(), **_evidence(knowledge, each)} for each in found])
         return
-    if brief:
-        for each in found:
-            click.echo(f"{each.name}: {each.shown} ({visible(each.title)})")
-        return
+    _print_whole(() if brief else found[:MOST], knowledge, chosen)
+    rest = found if brief else found[MOST:]
+    if rest and not brief:
+        click.echo(f"\n{len(rest)} more have this value; ask for one by its name:")
+    for each in rest:
+        click.echo(f"{each.name}: {each.shown} ({visible(each.title)})")
+
+
+def _evidence(knowledge: Knowledge, given: Figure) -> dict[str, dict[str, str]]:
+    """How far the clauses among its records were checked."""
+    found = {name: knowledge.clauses[name][1].evidence for name in given.records if "/" in name}
+    return {"evidence": dict(found)} if found else {}
+
+
+def _print_whole(found: Iterable[Figure], knowledge: Knowledge, chosen: Settings) -> None:
+    from rearguard.lessons.standards import named
+
     console = _console(chosen)
     titles = {each.id: each.title for each in knowledge.incidents}
     titles |= {each.id: each.title for each in knowledge.mechanisms}
     titles |= {each.id: each.recommendation for each in knowledge.recommendations}
+    clauses = {name: clause for name, (_, clause) in knowledge.clauses.items()}
+    titles |= {name: clause.statement for name, clause in clauses.items()}
+    shown = {name: named(name, clause.evidence) for name, clause in clauses.items()}
     for each in found:
         console.print(f"{each.shown}: {visible(each.title)}", style="bold")
         facts = _facts()
         facts.add_row("name", each.name)
         facts.add_row("how", visible(each.how))
         among = f" of {len(each.among)}" if each.among else ""
-        lines = [f"{visible(name)}  {visible(titles.get(name, ''), 70)}".rstrip() for name in each.records]
+        lines = [
+            f"{visible(shown.get(name, name))}  {visible(titles.get(name, ''), 70)}".rstrip()
+            for name in each.records
+        ]
         facts.add_row(f"records ({len(each.records)}{among})", "\n".join(lines) or "none")
         console.print(facts)
 

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from rearguard.lessons.article.desk import DOUBTS, short_title
+from rearguard.lessons.article.desk import short_title
 from rearguard.lessons.article.edition import READERS
 from rearguard.lessons.article.markdown import escaped
 from rearguard.lessons.export.cells import LONGEST, cell
+from rearguard.lessons.standards import DOUBTS
 from rearguard.model.errors import UsageError
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
+    from xlsxwriter.worksheet import Worksheet
 
     from rearguard.lessons.article.edition import Edition
     from rearguard.lessons.knowledge import Knowledge
@@ -42,7 +45,11 @@ COLUMNS = (
     "would have changed",
     "notes",
 )
-WIDTHS = (6, 9, 44, 14, 56, 44, 44, 30)
+WIDTHS = (6, 8, 34, 12, 46, 34, 26, 18)
+"""In characters: together they stay readable on a landscape A4 page."""
+CLAUSE_WIDTHS = (44, 20, 74, 12)
+SIZE, LINE, HIGHEST = 10, 13.5, 405.0
+"""Points: of a letter, of a line, and of the highest row that spreadsheets allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,7 @@ def _workbook(made: tuple[Row, ...], knowledge: Knowledge, edition: Edition) -> 
     return out.getvalue()
 
 
+_BODY = {"text_wrap": True, "valign": "top", "border": 1, "border_color": "#C4CBD4", "font_size": SIZE}
 _MARKS = (
     "A clause without a mark was read in its wording; 'from a summary' and 'not verified' say what was not."
 )
@@ -175,7 +183,7 @@ def _tasks(book: Workbook, name: str, some: list[Row]) -> None:
     head = book.add_format(
         {"bold": True, "bg_color": "#1F5FA8", "font_color": "#FFFFFF", "valign": "top", "border": 1}
     )
-    body = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": "#C4CBD4"})
+    body = book.add_format(_BODY)
     tick = book.add_format(
         {"align": "center", "valign": "top", "border": 1, "border_color": "#C4CBD4", "font_size": 14}
     )
@@ -184,6 +192,7 @@ def _tasks(book: Workbook, name: str, some: list[Row]) -> None:
         sheet.set_column(place, place, width)
         sheet.write_string(0, place, title, head)
     for line, row in enumerate(some, start=1):
+        sheet.set_row(line, _height(_cells(row), WIDTHS))
         for place, text in enumerate(_cells(row)):
             sheet.write_string(line, place, _text(text), tick if place == 0 else body)
     last = len(some)
@@ -192,30 +201,44 @@ def _tasks(book: Workbook, name: str, some: list[Row]) -> None:
     sheet.conditional_format(1, 0, max(last, 1), len(COLUMNS) - 1, rule)
     sheet.freeze_panes(1, 3)
     sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
+    _on_paper(sheet)
+
+
+def _on_paper(sheet: Worksheet) -> None:
+    """Landscape A4, as wide as the page, the head again on each."""
     sheet.set_landscape()
     sheet.set_paper(9)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
     sheet.set_footer("&L&A&RPage &P of &N")
+
+
+def _height(texts: Sequence[str], widths: Sequence[int]) -> float:
+    """Of a row, in points: not every program finds it by itself for text that is wrapped."""
+    lines = max(len(wrap(text, width)) for text, width in zip(texts, widths, strict=True))
+    return min(max(lines, 1) * LINE + 3, HIGHEST)
 
 
 def _clauses(book: Workbook, knowledge: Knowledge, names: set[str]) -> None:
     """What the clauses say, so that nobody has to look them up to understand a row."""
     sheet = book.add_worksheet("Clauses")
     head = book.add_format({"bold": True, "bg_color": "#1F5FA8", "font_color": "#FFFFFF", "border": 1})
-    body = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": "#C4CBD4"})
-    for place, (title, width) in enumerate(
-        (("document", 50), ("clause", 22), ("asks for", 90), ("evidence", 16))
-    ):
+    body = book.add_format(_BODY)
+    titles = ("document", "clause", "asks for", "evidence")
+    for place, (title, width) in enumerate(zip(titles, CLAUSE_WIDTHS, strict=True)):
         sheet.set_column(place, place, width)
         sheet.write_string(0, place, title, head)
     used = {
         each.id: each for entry in knowledge.recommendations if entry.id in names for each in entry.standards
     }
     for line, each in enumerate(sorted(used.values(), key=lambda one: one.id), start=1):
-        for place, text in enumerate((each.document, each.clause, each.statement, each.evidence)):
+        texts = (each.document, each.clause, each.statement, each.evidence)
+        sheet.set_row(line, _height(texts, CLAUSE_WIDTHS))
+        for place, text in enumerate(texts):
             sheet.write_string(line, place, _text(text), body)
     sheet.freeze_panes(1, 0)
+    _on_paper(sheet)
 
 
 def _text(text: str) -> str:

@@ -109,7 +109,9 @@ def draft(knowledge: Knowledge, found: Mapping[str, Any], interface: str | None 
         listed = ", ".join(sorted(known)) or "none"
         raise InputError(
             "there is no finding to make a record of",
-            remedy=f"interfaces with findings: {listed}; choose one with --interface",
+            remedy=f"interfaces with findings: {listed}; choose one with --interface"
+            if known
+            else "it names no finding on a management interface; look at the report for why",
         )
     record = _record(knowledge, chosen, interface)
     body = yaml.dump(record, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)

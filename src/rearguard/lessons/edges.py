@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rearguard.catalogue import Attacks, Catalogue, Initiator, Listener
 from rearguard.lessons.identifiers import identifiers
 from rearguard.lessons.knowledge import Knowledge
+from rearguard.lessons.standards import Evidence
 
 __all__ = ["KINDS", "RELATIONS", "Edge", "Node", "edges", "guards", "nodes", "shapes_of"]
 
@@ -62,6 +63,8 @@ class Node:
     kind: str
     id: str
     title: str
+    evidence: Evidence | None = None
+    """Of a clause: how far it was checked."""
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"
@@ -87,7 +90,7 @@ def nodes(knowledge: Knowledge, catalogue: Catalogue, attacks: Attacks) -> Itera
     yield from (Node("recommendation", each.id, each.recommendation) for each in knowledge.recommendations)
     yield from (Node("standard", each.id, each.title) for each in knowledge.documents)
     for name, (_, clause) in knowledge.clauses.items():
-        yield Node("clause", name, clause.statement)
+        yield Node("clause", name, clause.statement, clause.evidence)
     yield from (Node("check", each.id, each.title) for each in knowledge.checks)
     yield from (Node("shape", each.id, each.title) for each in knowledge.shapes)
     yield from (Node("finding", each.id, each.meaning) for each in knowledge.findings)

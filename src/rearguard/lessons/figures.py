@@ -19,9 +19,9 @@ from rearguard.lessons.model import AUDIENCES
 
 if TYPE_CHECKING:
     from rearguard.lessons.knowledge import Knowledge
-    from rearguard.lessons.model import Incident
+    from rearguard.lessons.model import Incident, Mechanism
 
-__all__ = ["LISTENERS", "RECENT_YEARS", "Figure", "Figures", "figures"]
+__all__ = ["LISTENERS", "RECENT_YEARS", "Figure", "Figures", "figures", "overview"]
 
 RECENT_YEARS = 5
 """How many calendar years, the newest of the base included, count as recent."""
@@ -47,10 +47,29 @@ def figures(knowledge: Knowledge) -> Figures:
     )
 
 
+def overview(knowledge: Knowledge) -> Figures:
+    """Those of :func:`figures` that need incidents and mechanisms only, so that nothing else is read for them."""
+    incidents = knowledge.incidents
+    return Figures(
+        [
+            *_recorded(incidents),
+            *_span("", "incident", incidents),
+            *_border("", "", incidents),
+            *(figure for each in knowledge.mechanisms for figure in _mechanism(knowledge, each)),
+        ]
+    )
+
+
+def _recorded(incidents: tuple[Incident, ...]) -> Iterator[Figure]:
+    yield Figure(
+        "incidents", "recorded incidents", len(incidents), _ids(incidents), "all incidents of the base"
+    )
+
+
 def _whole(knowledge: Knowledge) -> Iterator[Figure]:
     incidents = knowledge.incidents
     everything = _ids(incidents)
-    yield Figure("incidents", "recorded incidents", len(incidents), everything, "all incidents of the base")
+    yield from _recorded(incidents)
     yield Figure(
         "mechanisms", "mechanisms", len(knowledge.mechanisms), _ids(knowledge.mechanisms), "all mechanisms"
     )
@@ -195,14 +214,8 @@ def _listeners(incidents: Iterable[Incident]) -> Iterator[Figure]:
 def _mechanisms(knowledge: Knowledge) -> Iterator[Figure]:
     for entry in knowledge.mechanisms:
         name = f"mechanism-{entry.id}"
-        some = knowledge.incidents_by(entry.id)
-        yield from _part(
-            name, f"incidents with the mechanism {entry.title}", some, knowledge.incidents,
-            f"mechanisms name {entry.id}",
-        )  # fmt: skip
-        yield from _span(f"{name}-", f"incident with the mechanism {entry.title}", some)
-        yield from _border(f"{name}-", f" ({entry.title})", some)
-        yield from _years(name, entry.title, some)
+        yield from _mechanism(knowledge, entry)
+        yield from _years(name, entry.title, knowledge.incidents_by(entry.id))
         for audience in AUDIENCES:
             fitting = [
                 each
@@ -213,6 +226,18 @@ def _mechanisms(knowledge: Knowledge) -> Iterator[Figure]:
                 f"{name}-for-{audience}", f"recommendations against {entry.title} for: {audience}",
                 len(fitting), _ids(fitting), f"audience is {audience} and mechanisms name {entry.id}",
             )  # fmt: skip
+
+
+def _mechanism(knowledge: Knowledge, entry: Mechanism) -> Iterator[Figure]:
+    """How often, how recent, and what a border could do."""
+    name = f"mechanism-{entry.id}"
+    some = knowledge.incidents_by(entry.id)
+    yield from _part(
+        name, f"incidents with the mechanism {entry.title}", some, knowledge.incidents,
+        f"mechanisms name {entry.id}",
+    )  # fmt: skip
+    yield from _span(f"{name}-", f"incident with the mechanism {entry.title}", some)
+    yield from _border(f"{name}-", f" ({entry.title})", some)
 
 
 def _recommendations(knowledge: Knowledge) -> Iterator[Figure]:

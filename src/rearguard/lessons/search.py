@@ -16,11 +16,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rearguard.lessons.knowledge import Knowledge
+    from rearguard.lessons.standards import Evidence
 
 __all__ = ["Hit", "Index", "index", "stems"]
 
@@ -33,6 +35,9 @@ OWN_NAME, TITLE, NAMES, BODY = 12, 6, 4, 1
 
 NEAR = 0.4
 """Weight of a word that is only similar to the one that was asked for."""
+
+SIMILAR = 0.75
+"""From which ratio of difflib on (twice what both share, by the sum of their lengths) two words are similar."""
 
 LONGEST_QUERY = 400
 """Characters of a query that are looked at."""
@@ -58,6 +63,8 @@ class Hit:
     title: str
     score: float
     matched: tuple[str, ...]
+    evidence: Evidence | None = None
+    """Of a clause: how far it was checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class _Document:
     id: str
     title: str
     terms: Counter[str]
+    evidence: Evidence | None = None
 
 
 class Index:
@@ -79,6 +87,7 @@ class Index:
         for number, each in enumerate(self._documents):
             for term, count in each.terms.items():
                 self._postings[term].append((number, count))
+        self._letters = [(term, len(term), _letters(term)) for term in self._postings]
 
     def search(self, query: str, limit: int = 10) -> list[Hit]:
         """The best entries, best first; ties by kind and id, so that the answer is always the same."""
@@ -92,7 +101,7 @@ class Index:
                 scores[number] += weight * rarity * count * (K1 + 1) / (count + K1 * longer)
                 matched[number].append(term)
         hits = [
-            Hit(one.kind, one.id, one.title, round(score, 3), tuple(matched[number]))
+            Hit(one.kind, one.id, one.title, round(score, 3), tuple(matched[number]), one.evidence)
             for number, score in scores.items()
             for one in (self._documents[number],)
         ]
@@ -103,8 +112,28 @@ class Index:
         yield from ((term, 1.0) for term in terms if term in self._postings)
         slips = (term for term in terms if term not in self._postings and term.isalpha())
         for term in islice(slips, MOST_SLIPS):
-            for near in get_close_matches(term, self._postings, n=3, cutoff=0.75):
+            for near in get_close_matches(term, self._alike(term), n=3, cutoff=SIMILAR):
                 yield near, NEAR
+
+    def _alike(self, word: str) -> list[str]:
+        """The words that can be similar: the others miss so many of its letters, or it of theirs, that they share
+        too little in any order. One subtraction of sets each, where difflib compares letter by letter.
+        """
+        mine, length = _letters(word), len(word)
+        return [
+            term
+            for term, long, letters in self._letters
+            if 2 * min(length - (mine & ~letters).bit_count(), long - (letters & ~mine).bit_count())
+            >= SIMILAR * (length + long)
+        ]
+
+
+def _letters(word: str) -> int:
+    """The set of a word's letters, a bit each. Letters that share a bit only make words look more alike."""
+    made = 0
+    for char in word:
+        made |= 1 << (ord(char) & 63)
+    return made
 
 
 def stems(text: str) -> Iterator[str]:
@@ -116,6 +145,7 @@ def stems(text: str) -> Iterator[str]:
         yield from (_stem(part) for part in parts if part not in _STOP)
 
 
+@lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
     """``updates``, ``updated`` and ``updating`` meet in ``updat``; short words and numbers stay."""
     if len(word) < 5 or any(char.isdigit() for char in word):
@@ -149,7 +179,8 @@ def _documents(knowledge: Knowledge) -> Iterator[_Document]:
         yield _document("recommendation", advice.id, advice.recommendation, names, body)
     for name, (document, clause) in knowledge.clauses.items():
         names = [document.id, clause.number]
-        yield _document("clause", name, clause.statement, names, [document.title, clause.note or ""])
+        body = [document.title, clause.note or ""]
+        yield _document("clause", name, clause.statement, names, body, clause.evidence)
     for check in knowledge.checks:
         names = [*check.mechanisms, *check.clauses]
         yield _document("check", check.id, check.title, names, [check.how, check.expected])
@@ -167,9 +198,16 @@ def _documents(knowledge: Knowledge) -> Iterator[_Document]:
         yield _document("incident", incident.id, incident.title, names, body)
 
 
-def _document(kind: str, name: str, title: str, names: Iterable[str], body: Iterable[str]) -> _Document:
+def _document(
+    kind: str,
+    name: str,
+    title: str,
+    names: Iterable[str],
+    body: Iterable[str],
+    evidence: Evidence | None = None,
+) -> _Document:
     terms: Counter[str] = Counter()
     for weight, text in ((OWN_NAME, name), (TITLE, title), (NAMES, " ".join(names)), (BODY, " ".join(body))):
         for term in stems(text):
             terms[term] += weight
-    return _Document(kind, name, title, terms)
+    return _Document(kind, name, title, terms, evidence)

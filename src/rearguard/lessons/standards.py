@@ -10,7 +10,17 @@ from pydantic import Field, StrictBool, StringConstraints
 
 from rearguard.lessons.model import Entry, Name, Text, Web, Words
 
-__all__ = ["EVIDENCE", "Clause", "DeviceCheck", "Document", "Evidence", "FindingLesson", "RuleShape"]
+__all__ = [
+    "DOUBTS",
+    "EVIDENCE",
+    "Clause",
+    "DeviceCheck",
+    "Document",
+    "Evidence",
+    "FindingLesson",
+    "RuleShape",
+    "named",
+]
 
 Evidence = Literal["read", "secondary", "unverified"]
 
@@ -20,6 +30,15 @@ EVIDENCE: dict[Evidence, str] = {
     "unverified": "nothing of it was read; shown so that somebody can check it",
 }
 """How far a reference was checked. Whoever shows a clause that was not read says so."""
+
+DOUBTS: dict[Evidence, str] = {"read": "", "secondary": "from a summary", "unverified": "not verified"}
+"""What is written beside a clause, by its evidence."""
+
+
+def named(clause: str, evidence: Evidence | None) -> str:
+    """The name of a clause with its mark; other entries have no evidence, and their names stand as they are."""
+    return f"{clause} ({DOUBTS[evidence]})" if evidence and DOUBTS[evidence] else clause
+
 
 Number = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+([.-][A-Za-z0-9]+)*$", max_length=64)]
 

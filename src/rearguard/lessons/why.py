@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["why"]
 
 MOST = 12
-"""How many figures one question may bring."""
+"""How many figures words may bring, and how many of those with one value are told in full."""
 
 LONGEST = 200
 """Characters of a question that similar names are looked for with."""
@@ -28,8 +28,8 @@ def why(known: Figures, question: str) -> tuple[Figure, ...]:
     """The figures that are meant, the best first.
 
     A name (``border-yes-share``) or a title is one figure; a number as it is printed (``51 %``, ``31``) is every
-    figure that has this value; other words are looked for in names and titles. Raises :class:`InputError` with
-    the closest names when nothing fits.
+    figure that has this value, in the order of the base; other words are looked for in names and titles. Raises
+    :class:`InputError` with the closest names when nothing fits.
     """
     asked = " ".join(question.replace("\N{NO-BREAK SPACE}", " ").split()).strip("{}").casefold()
     if asked in known:
@@ -40,11 +40,8 @@ def why(known: Figures, question: str) -> tuple[Figure, ...]:
     number = re.fullmatch(r"(\d{1,9}) ?(%|per ?cent)?", asked)
     if number:
         unit = "%" if number[2] else ""
-        return _some(
-            (each for each in known.values() if each.value == int(number[1]) and (each.unit == unit)),
-            question,
-            known,
-        )
+        same = (each for each in known.values() if each.value == int(number[1]) and each.unit == unit)
+        return _some(same, question, known, most=len(known))
     words = set(_WORD.findall(asked))
     fitting = (
         each
@@ -54,8 +51,8 @@ def why(known: Figures, question: str) -> tuple[Figure, ...]:
     return _some(sorted(fitting, key=lambda each: len(each.title)), question, known)
 
 
-def _some(found: Iterable[Figure], question: str, known: Figures) -> tuple[Figure, ...]:
-    chosen = tuple(found)[:MOST]
+def _some(found: Iterable[Figure], question: str, known: Figures, most: int = MOST) -> tuple[Figure, ...]:
+    chosen = tuple(found)[:most]
     if chosen:
         return chosen
     named = {**{name: name for name in known}, **{each.title: name for name, each in known.items()}}

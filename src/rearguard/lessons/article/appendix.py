@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from rearguard.lessons.article.acting import linked
-from rearguard.lessons.article.desk import DOUBTS, short_title, texts, web
+from rearguard.lessons.article.desk import short_title, texts, web
 from rearguard.lessons.article.document import (
     Code,
     Heading,
@@ -19,6 +19,7 @@ from rearguard.lessons.article.document import (
     Text,
 )
 from rearguard.lessons.groups import VERDICTS
+from rearguard.lessons.standards import DOUBTS
 
 if TYPE_CHECKING:
     from rearguard.lessons.article.desk import Desk

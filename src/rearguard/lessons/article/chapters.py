@@ -33,6 +33,9 @@ __all__ = ["mechanism_chapters"]
 STORIES = 3
 """How many incidents a chapter tells in full; each is told once in the whole article."""
 
+OTHERS = 12
+"""Up to how many others it names; of more, the newest."""
+
 CWE = "https://cwe.mitre.org/data/definitions/{}.html"
 ATTACK = "https://attack.mitre.org/techniques/{}/"
 
@@ -193,10 +196,17 @@ def _stories(desk: Desk, entry: Mechanism, some: tuple[Incident, ...]) -> list[B
         )  # fmt: skip
     others = [each for each in some if each not in fresh]
     if others:
+        newest = others[-1 : -OTHERS - 1 : -1] if len(others) > OTHERS else others
         links: list[Inline] = [Text("Also: " if fresh else "")]
-        for place, each in enumerate(others):
+        for place, each in enumerate(newest):
             links += [Text(", ")] if place else []
             links.append(desk.entry(each.id))
+        if len(newest) < len(others):
+            links += [
+                Text(", and older ones: "),
+                Link("the incidents", "#incidents"),
+                Text(" name their mechanisms"),
+            ]
         blocks.append(Paragraph((*links, Text(".")), "small"))
     return blocks
 

@@ -12,6 +12,7 @@ from rearguard.lessons.article.document import Cite, Counted, Emphasis, Link, Ma
 from rearguard.lessons.article.edition import Edition
 from rearguard.lessons.article.marks import marked
 from rearguard.lessons.figures import Figures, figures
+from rearguard.lessons.standards import DOUBTS
 from rearguard.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from rearguard.lessons.knowledge import Knowledge
     from rearguard.lessons.model import Incident, Mechanism, Recommendation, Source, Standard
 
-__all__ = ["DOUBTS", "Desk", "doubt", "short_title", "texts", "web"]
-
-DOUBTS = {"read": "", "secondary": "from a summary", "unverified": "not verified"}
-"""What is written beside a clause, by its evidence."""
+__all__ = ["Desk", "doubt", "short_title", "texts", "web"]
 
 LONGEST_NAME = 60
 

@@ -57,5 +57,15 @@ def method(desk: Desk) -> list[Block]:
     """How the numbers came about and how far they carry."""
     return [
         Heading(1, "How this was made, and how far it carries", "method"),
-        *(Paragraph(desk.own(each)) for each in texts()["method"]),
+        *(Paragraph(desk.own(_worded(desk, each))) for each in texts()["method"]),
     ]
+
+
+def _worded(desk: Desk, paragraph: str | list[str | dict[str, str]]) -> str:
+    """A paragraph; of a sentence that has other words for zero, those that hold."""
+    if isinstance(paragraph, str):
+        return paragraph
+    return " ".join(
+        each if isinstance(each, str) else each["some" if desk.figures[each["figure"]].value else "zero"]
+        for each in paragraph
+    )
