@@ -39,7 +39,7 @@ bench: setup tools
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.flows
 	$(BIN)/python -m benchmarks.datagrams
-	$(BIN)/python -m benchmarks.proving
+	$(BIN)/python -m benchmarks.proving --large
 	$(BIN)/python -m benchmarks.lessons
 
 accuracy: setup

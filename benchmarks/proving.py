@@ -1,7 +1,7 @@
 """Measure the prover and the compiler of filters: ``python -m benchmarks.proving`` (one core; half a minute).
 
 ``--large`` also writes filters for 10,000 networks with 20 controllers, and the same policy with Aerleon, and
-counts lines. Times are the best of three; what the kernels cost to compile is not in them.
+counts lines. Times are processor seconds, the best of three; what the kernels cost to compile is not in them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from benchmarks.rows import Row, at_most, fact, failed, format_table
+from benchmarks.rows import Row, at_most, fact, format_table
 from rearguard.catalogue import load
 from rearguard.filters.compile import compile_filter
 from rearguard.filters.lines import READABLE, AccessList, Line, Match
@@ -110,13 +110,13 @@ def rows() -> Iterator[Row]:
 
 
 def _best(work: Callable[[AccessList, AccessList], bool], one: AccessList, other: AccessList) -> float:
-    """Seconds of the fastest of three runs."""
+    """Processor seconds of the fastest of three runs: other work on the machine does not count."""
     times = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         if not work(one, other):
             raise RuntimeError("the prover gave another answer than it must")
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return min(times)
 
 
@@ -146,28 +146,29 @@ def _policy(networks: int) -> Policy:
 def _large() -> Iterator[Row]:
     """Lines for 10,000 networks with 20 controllers and one port, ours and Aerleon's."""
     policy = _policy(NETWORKS)
-    begun = time.perf_counter()
+    begun = time.process_time()
     given = compile_filter(policy, load(), "border")
     yield fact(
-        f"compile {NETWORKS:,} networks x {CONTROLLERS} controllers", f"{time.perf_counter() - begun:.1f}s"
+        f"compile {NETWORKS:,} networks x {CONTROLLERS} controllers", f"{time.process_time() - begun:.1f}s"
     )
     for platform in PLATFORMS.values():
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             made = compile_for(given, platform, stem="border", made=MADE, accepted=tuple(EFFECTS))
         except RearguardError as error:
-            yield failed(f"ours, {platform.name}", error.problem)
+            # The platform's own limit: to refuse is the right answer.
+            yield fact(f"ours, {platform.name}", f"refused: {error.problem}")
             continue
-        took = time.perf_counter() - begun
+        took = time.process_time() - begun
         count = sum(change.after for change in made.written.changes)
         lines = sum(len(text.splitlines()) for text in made.written.files.values())
         yield fact(
             f"ours, {platform.name}", f"{count:,} rules, {lines:,} lines, written and proven in {took:.1f}s"
         )
     for target in ("cisco", "juniper", "nftables"):
-        begun = time.perf_counter()
+        begun = time.process_time()
         text = _aerleon(target)
-        took = time.perf_counter() - begun
+        took = time.process_time() - begun
         yield fact(
             f"Aerleon, {target}", f"{len(text.splitlines()):,} lines, written in {took:.1f}s, nothing proven"
         )

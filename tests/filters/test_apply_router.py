@@ -24,6 +24,11 @@ LINKS = {
     "junos": "ge-0/0/0.100",
     "arista-eos": "Ethernet1/1",
     "routeros": "ether1",
+    "cisco-nxos": "Ethernet1/1",
+    "nokia-srl": "ethernet-1/1.0",
+    "nokia-sros": "to-upstream",
+    "huawei-vrp": "100GE0/1/0",
+    "vyos": "eth0",
 }
 ACCEPTED = [name for name in EFFECTS if name != "own-sources"]
 RUNNING = "ipv4 access-list OUTSIDE-IN\n 10 deny tcp any any eq 25\n 20 permit ipv4 any any\n!\n"
@@ -70,6 +75,41 @@ def made(platform: str, link: str = "", existing: str | None = None) -> Rollout:
             "configure session rearguard commit",
         ),
         (
+            "cisco-nxos",
+            "interface Ethernet1/1\n ip access-group REARGUARD-west-v4-",
+            "interface Ethernet1/1\n no ip access-group REARGUARD-west-v4-",
+            "checkpoint rearguard",
+            "no scheduler schedule name rearguard-back",
+        ),
+        (
+            "nokia-srl",
+            "set / acl interface ethernet-1/1.0 input acl-filter REARGUARD-west-v4-",
+            "delete / acl interface ethernet-1/1.0 input acl-filter REARGUARD-west-v4-",
+            "commit confirmed timeout 300",
+            "tools system configuration confirmed-accept",
+        ),
+        (
+            "nokia-sros",
+            '/configure router "Base" interface "to-upstream" ingress filter ip "REARGUARD-west-v4-',
+            '/configure\ndelete router "Base" interface "to-upstream" ingress filter ip\n',
+            "commit confirmed 5",
+            "commit confirmed accept",
+        ),
+        (
+            "huawei-vrp",
+            "interface 100GE0/1/0\n traffic-policy RG-west-inbound-",
+            "interface 100GE0/1/0\n undo traffic-policy inbound\n",
+            "commit trial 300",
+            "commit",
+        ),
+        (
+            "vyos",
+            "set firewall ipv4 forward filter rule 1 inbound-interface name eth0\n",
+            "delete firewall ipv4 forward filter rule 1\n",
+            "commit-confirm 5",
+            "confirm",
+        ),
+        (
             "routeros",
             "add chain=rearguard-west-v4-",
             "/ip firewall filter disable [find comment=rearguard-west-v4]\n",
@@ -102,6 +142,45 @@ def test_the_candidate_is_the_proven_text_with_the_binding_behind_it() -> None:
     assert found.candidate.startswith("no ipv4 access-list REARGUARD-west-v4\n"), "no old entry stays in it"
 
 
+@pytest.mark.parametrize("platform", ["nokia-srl", "nokia-sros", "huawei-vrp", "vyos"])
+def test_what_binds_a_text_of_commands_is_only_what_configures(platform: str) -> None:
+    """The commands that commit are in the sequence, never in a file that is pasted."""
+    found = made(platform)
+    begin = {"nokia-srl": "set /", "nokia-sros": "/configure", "huawei-vrp": "acl", "vyos": "set"}[platform]
+    body = [line for line in found.candidate.splitlines() if not line.startswith("#")]
+    assert body[0].startswith(begin)
+    ends = ("commit", "confirm", "(", "enter", "edit", "system-view")
+    for text in (found.candidate, found.rollback):
+        assert LINKS[platform] in text or (platform, text) == ("vyos", found.rollback)
+        assert not any(line.startswith(ends) for line in text.splitlines())
+
+
+def test_nx_os_sets_its_way_back_before_anything_changes() -> None:
+    """The checkpoint holds the job, and the schedule comes behind it: rolled back, the schedule is gone too."""
+    steps = made("cisco-nxos").commands("cisco-nxos", 300).splitlines()
+    order = [
+        "scheduler job name rearguard-back",
+        "checkpoint rearguard",
+        "scheduler schedule name rearguard-back",
+        "configure session rearguard",
+        "verify",
+        "no scheduler schedule name rearguard-back",
+    ]
+    places = [steps.index(step) for step in order]
+    assert places == sorted(places)
+    assert "rollback running-config checkpoint rearguard" in steps[places[0] : places[1]]
+    assert any("5 min more" in line for line in steps)
+
+
+def test_vyos_is_told_to_go_back_without_a_restart_and_that_it_would_restart() -> None:
+    steps = made("vyos").commands("vyos", 300)
+    assert "VyOS restarts with what was saved last" in steps
+    order = [
+        steps.index(step) for step in ("commit-confirm action reload", "\nsave\n", "\ncommit-confirm 5\n")
+    ]
+    assert order == sorted(order)
+
+
 def test_a_list_in_force_is_put_back_by_the_rollback() -> None:
     found = made("cisco-xr", existing=RUNNING)
     assert "no ipv4 access-list OUTSIDE-IN\n" in found.candidate
@@ -128,6 +207,13 @@ def test_routeros_adds_its_jumps_once() -> None:
         ("cisco-ios", 61),
         ("cisco-xr", 29),
         ("arista-eos", 86400),
+        ("cisco-nxos", 60),
+        ("cisco-nxos", 330),
+        ("nokia-srl", 30),
+        ("nokia-sros", 330),
+        ("huawei-vrp", 59),
+        ("huawei-vrp", 65536),
+        ("vyos", 90),
     ],
 )
 def test_a_time_that_the_platform_does_not_count_in_is_refused(platform: str, seconds: int) -> None:

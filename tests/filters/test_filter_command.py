@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tests.filters.platforms import EVERY_RESIDUAL, SMALL
+from tests.filters.test_junos_merge import IN_FORCE
 
 from rearguard.cli.filter import command
 from rearguard.cli.group import Settings
@@ -119,6 +120,36 @@ def test_a_section_goes_behind_the_denies_and_before_the_permits(policy_file: Pa
     assert run("prove", "--policy", policy_file, path, *ACCEPT).return_value == 3
 
 
+def test_terms_go_into_a_junos_filter_in_force_and_the_change_keeps_its_interfaces(
+    policy_file: Path, tmp_path: Path
+) -> None:
+    running = tmp_path / "running.conf"
+    running.write_text(IN_FORCE)
+    output = compiled(policy_file, "--platform", "junos", "--existing", running)
+    path = output / "border-junos.conf"
+    text = path.read_text()
+    assert text.index("term bogons {") < text.index("term rg-") < text.index("term rest {")
+    proven = run("prove", "--policy", policy_file, path, "--existing", running, *ACCEPT)
+    assert proven.return_value == 0, proven.output
+    told = (output / "border-junos.md").read_text()
+    assert "in INTERNET-IN, after term no-smtp and before term rest" in told
+    assert "load the list INTERNET-IN as it was before, and commit" in told
+    # Alone it is not what the policy says, for the filter in force drops mail and bogons.
+    assert run("prove", "--policy", policy_file, path, *ACCEPT).return_value == 3
+    words = ["apply", "--platform", "junos", "--policy", policy_file, "--confirm-within", "5min", *ACCEPT]
+    applied = run(*words, "--existing", running, "--output", tmp_path / "change")
+    assert applied.return_value == 0, applied.exception
+    change = {each.name: each.read_text() for each in (tmp_path / "change").iterdir()}
+    assert "replace: filter INTERNET-IN {" in change["border-junos.conf"]
+    assert "input INTERNET-IN" not in change["border-junos.conf"], "it is bound already"
+    assert "input REARGUARD-west-v6;" in change["border-junos.conf"]
+    assert change["border-junos-rollback.conf"] == IN_FORCE.replace("filter INT", "replace: filter INT")
+    steps = change["border-junos-commands.txt"]
+    assert "load replace /var/tmp/border-junos-rollback.conf" in steps
+    assert "delete interfaces wan0 unit 0 family inet6 filter input" in steps
+    assert "load set" not in steps
+
+
 def test_a_list_that_leaves_no_right_place_is_refused_with_the_packet(
     policy_file: Path, tmp_path: Path
 ) -> None:
@@ -226,3 +257,18 @@ def test_a_text_of_nobody_knows_what_is_refused(policy_file: Path, tmp_path: Pat
     result = run("prove", "--policy", policy_file, path)
     assert isinstance(result.exception, UsageError)
     assert "--platform" in result.exception.remedy
+
+
+def test_what_several_platforms_cannot_say_is_told_at_once(policy_file: Path, tmp_path: Path) -> None:
+    words = ("compile", "--policy", policy_file, "--output", tmp_path / "out")
+    asked = ("--platform", "nftables,cisco-ios,junos,flowspec")
+    refused = run(*words, *asked).exception
+    assert isinstance(refused, UsageError)
+    assert not (tmp_path / "out").exists()
+    remedy = str(refused.remedy)
+    for platform in ("cisco-ios", "junos", "flowspec"):
+        assert f"--accept-residual {platform}:" in remedy
+    assert "nftables" not in remedy
+    accepted = remedy.split(": ", 1)[1].split(" ")
+    assert run(*words, *asked, *accepted).exception is None, "what the remedy says is enough"
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} >= {".nft", ".acl", ".conf", ".exabgp"}

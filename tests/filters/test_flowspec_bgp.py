@@ -203,6 +203,38 @@ def test_withdraw_takes_everything_back_at_once(lab: FlowLab, state: Path, plan:
     assert gone(status(state))
 
 
+def test_status_asks_the_peers_and_says_who_holds_what_for_how_long(
+    lab: FlowLab, state: Path, plan: Plan
+) -> None:
+    assert announce(lab, state, "--ttl", "5min").returncode == 0
+    done = command(lab, state, "status")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    found = told["announced"]
+    assert (found["state"], found["edge"], found["rules"]) == ("in force", "west", len(plan.routes))
+    assert 200 < found["left"] < 300
+    for peer in (BIRD, GOBGP):
+        assert found["peers"][peer]["session"] == "up"
+        assert found["peers"][peer]["rules"] == len(plan.routes)
+        assert found["peers"][peer]["read_back"] == "as meant, asked now"
+    assert told["attention"] == []
+    lab.birdc("disable", "rearguard")
+    try:
+        until(lambda: status(state)["peers"][BIRD]["session"] == "down")
+        done = command(lab, state, "status")
+        assert done.returncode == 3
+        told = json.loads(done.stdout)
+        assert told["attention"] == [f"the peer {BIRD} has none of the announced rules: its session is down"]
+        assert told["announced"]["peers"][BIRD]["read_back"].startswith("not as meant: not there")
+    finally:
+        lab.birdc("enable", "rearguard")
+    assert command(lab, state, "withdraw").returncode == 0
+    done = command(lab, state, "status")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)["announced"]
+    assert (found["state"], found["reason"], found["left"]) == ("ended", "somebody asked for it", None)
+
+
 def test_a_session_that_comes_back_gets_the_rules_again_but_not_for_ever(lab: FlowLab, state: Path) -> None:
     assert announce(lab, state, "--ttl", "5min", to=1).returncode == 0
     for falls in (1, 2, 3):
@@ -224,6 +256,9 @@ def test_when_a_part_is_killed_nothing_is_left_behind(lab: FlowLab, state: Path,
     assert len(children) == 1
     os.kill(int(children[0]) if victim == "helper" else status(state)[victim]["pid"], signal.SIGKILL)
     until(lambda: empty(lab) and gone(status(state)))
+    done = command(lab, state, "status")
+    assert done.returncode == 3
+    assert "ended otherwise than it was asked for" in json.loads(done.stdout)["attention"][0]
     done = command(lab, state, "withdraw")
     told = json.loads(done.stdout)["status"]
     assert told["state"] == "ended"

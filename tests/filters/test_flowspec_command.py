@@ -123,6 +123,10 @@ def test_compile_writes_the_rules_for_every_speaker_and_a_ticket(
     assert "--accept-residual" in capsys.readouterr().err
     assert not (tmp_path / "refused").exists()
     residuals = [word for name in ALL for word in ("--accept-residual", name)]
+    assert run([*base, "--output", str(tmp_path / "refused"), *residuals]) == 2
+    assert "--accept-residual flowspec:own-sources" in capsys.readouterr().err
+    assert not (tmp_path / "refused").exists()
+    residuals = [word for name in ALL for word in ("--accept-residual", f"flowspec:{name}")]
     assert run([*base, "--output", str(tmp_path / "filters"), *residuals]) == 0
     written = {path.name: path.read_text() for path in (tmp_path / "filters").iterdir()}
     speakers = {f"border-flowspec.{form}" for form in ("bird", "exabgp", "gobgp")}

@@ -19,7 +19,7 @@ from rearguard.filters.platforms import PLATFORMS
 from rearguard.filters.prove.proof import prove
 from rearguard.model.errors import InputError
 
-EDITS = 100  # a platform; there are ten
+EDITS = 100  # a platform
 PIECES = re.compile(r"REARGUARD\S*|ipv[46]|(?:entry|rule) \d+|\d+|[a-z0-9:]*::[a-f0-9:]*|[A-Za-z][A-Za-z-]*")
 QUIET = re.compile(r"\s*($|[!#}]|/\*|from \{|then \{|count |(\d+ )?remark|statistics|.* description )")
 WORDS = {

@@ -1,9 +1,8 @@
-"""``rearguard filter``: compile the policy's filters for a platform, and prove what a text does."""
+"""``rearguard filter``: the group, and ``prove``, which says what a text does."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +11,19 @@ import click
 from rearguard.cli import (
     filter_announce,
     filter_apply,
+    filter_compile,
     filter_confirm,
     filter_replay,
     filter_status,
     filter_withdraw,
 )
-from rearguard.cli.console import say
-from rearguard.cli.filter_files import read_text, write_files
-from rearguard.cli.group import settings
+from rearguard.cli.filter_files import read_text
+from rearguard.cli.filter_options import ENTRIES, EXISTING, HARDWARE, POLICY, RESIDUALS, room_of
 from rearguard.model.errors import InputError, Place, UsageError
 
 if TYPE_CHECKING:
     from rearguard.filters.lines import AccessList
-    from rearguard.filters.platforms import Compiled, Platform, Room
+    from rearguard.filters.platforms import Platform
     from rearguard.filters.prove.proof import Proof
 
 __all__ = ["command"]
@@ -42,6 +41,7 @@ def command() -> None:
 for _each in (
     filter_announce,
     filter_apply,
+    filter_compile,
     filter_confirm,
     filter_replay,
     filter_status,
@@ -49,101 +49,18 @@ for _each in (
 ):
     command.add_command(_each.command)
 
-_POLICY = click.option(
-    "--policy", "policy_file", metavar="FILE", default="rearguard.yaml", show_default=True, help="The policy."
-)
-_RESIDUALS = click.option(
-    "--accept-residual",
-    "accepted",
-    multiple=True,
-    metavar="NAME",
-    help="Leave out what the platform cannot match; repeatable.",
-)
-_EXISTING = click.option(
-    "--existing", metavar="FILE", help="The list that is in force: the section is merged into it."
-)
-_HARDWARE = click.option("--hardware", metavar="NAME", help="Refuse what is too large for this router.")
-_ENTRIES = click.option("--entries", type=click.IntRange(1), help="Entries that the router's table has.")
-
-
-@command.command("compile")
-@_POLICY
-@click.option("--platform", "platforms", required=True, metavar="NAME,...", help="For which routers.")
-@click.option("--output", required=True, metavar="DIR", help="The folder to write to; it is made.")
-@click.option("--edge", "only", metavar="NAME", help="Only this edge of the policy.")
-@_EXISTING
-@_RESIDUALS
-@_HARDWARE
-@_ENTRIES
-def compile_command(
-    policy_file: str,
-    platforms: str,
-    output: str,
-    only: str | None,
-    existing: str | None,
-    accepted: tuple[str, ...],
-    hardware: str | None,
-    entries: int | None,
-) -> None:
-    """Write the filter of each edge for each platform, proven, with a change ticket beside it.
-
-    \b
-    Example: rearguard filter compile --platform nftables,cisco-ios --output filters/
-    """
-    from rearguard.catalogue import load
-    from rearguard.filters.compile import compile_filter, edges
-    from rearguard.filters.flowspec.files import FLOWSPEC, files_of, shared_out
-    from rearguard.filters.flowspec.plan import plan_for
-    from rearguard.filters.guards import check
-    from rearguard.filters.platforms import compile_for, platform_of
-    from rearguard.filters.ticket import ticket
-    from rearguard.policy import load_policy
-
-    catalogue = load()
-    policy = load_policy(policy_file, catalogue)
-    made = datetime.now(UTC).date()
-    names = edges(policy)
-    if only is not None and only not in names:
-        raise UsageError(f"the policy has no edge {only!r}", remedy=f"its edges are {', '.join(names)}")
-    asked = list(dict.fromkeys(name.strip() for name in platforms.split(",")))
-    chosen = [platform_of(name) for name in asked if name != FLOWSPEC]
-    if FLOWSPEC in asked:
-        accepted, for_flowspec = shared_out(accepted)
-    texts = None if existing is None else {existing: read_text(existing)}
-    room = _room(hardware, entries)
-    files: dict[str, str] = {}
-    results: list[Compiled] = []
-    for edge in names if only is None else (only,):
-        given = compile_filter(policy, catalogue, edge)
-        check(policy, catalogue, given)
-        stem = "border" if len(names) == 1 else f"border-{edge}"
-        for platform in chosen:
-            one = compile_for(
-                given, platform, stem=stem, made=made, accepted=accepted, existing=texts, room=room
-            )
-            files |= one.written.files
-            files[f"{stem}-{platform.name}.md"] = ticket(given, one, made)
-            results.append(one)
-        if FLOWSPEC in asked:
-            files |= files_of(plan_for(policy, catalogue, edge, for_flowspec, entries=entries), stem)
-    write_files(Path(output), files)
-    if not settings().quiet:
-        for one in results:
-            _tell(one)
-        say(f"{len(files)} files written to {output}")
-
 
 @command.command("prove")
-@_POLICY
+@POLICY
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--platform", "name", metavar="NAME", help="What the text is written for; told from its name else."
 )
 @click.option("--edge", metavar="NAME", help="The edge that it is for, where the policy has several.")
-@_EXISTING
-@_RESIDUALS
-@_HARDWARE
-@_ENTRIES
+@EXISTING
+@RESIDUALS
+@HARDWARE
+@ENTRIES
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def prove_command(
     policy_file: str,
@@ -165,6 +82,7 @@ def prove_command(
     Example: rearguard filter prove filters/border-cisco-ios.acl --existing running.acl
     """
     from rearguard.catalogue import load
+    from rearguard.filters.acceptance import shared_out
     from rearguard.filters.budget import check_budget
     from rearguard.filters.compile import compile_filter, edges
     from rearguard.filters.guards import check
@@ -187,11 +105,12 @@ def prove_command(
     platform = platform_of(known)
     filter_ = compile_filter(policy, catalogue, chosen)
     check(policy, catalogue, filter_)
-    given, residuals = adapted(filter_, platform.ability, accepted, platform.title)
+    told = shared_out(accepted, (platform.name,))[platform.name]
+    given, residuals = adapted(filter_, platform.ability, told, platform.title)
     lists = _lists(platform, paths)
     before = None if existing is None else _lists(platform, (existing,))
     proof = prove(given, lists, before, residuals, paths[0])
-    room = _room(hardware, entries)
+    room = room_of(hardware, entries)
     if as_json:
         click.echo(json.dumps({"edge": chosen, "platform": platform.name, **proof.to_json()}, indent=2))
     else:
@@ -217,16 +136,6 @@ def _show(proof: Proof) -> None:
     if len(proof.witnesses) > SHOWN:
         click.echo(f"  and {len(proof.witnesses) - SHOWN:,} more; --json has them all")
     click.echo("proven" if proof.holds else "NOT proven")
-
-
-def _tell(one: Compiled) -> None:
-    for change in one.written.changes:
-        say(
-            f"{one.platform.name}: {change.name}: {change.after:,} entries ({change.before:,} written out), "
-            f"{change.cost:,} of hardware; {change.place}"
-        )
-    for residual in one.residuals:
-        say(f"{one.platform.name}: residual {residual}")
 
 
 def _lists(platform: Platform, paths: tuple[str, ...]) -> tuple[AccessList, ...]:
@@ -257,22 +166,3 @@ def _of_name(path: str, before: str, names: tuple[str, ...]) -> str | None:
     """Which of these names a file's name has in it, the longest first."""
     stem = Path(path).name
     return next((each for each in sorted(names, key=len, reverse=True) if f"{before}{each}" in stem), None)
-
-
-def _room(hardware: str | None, entries: int | None) -> Room | None:
-    from rearguard.filters.budget import BUDGETS
-    from rearguard.filters.platforms import Room
-
-    if hardware is not None and entries is not None:
-        raise UsageError("--hardware and --entries say the same", remedy="leave out one of them")
-    if entries is not None:
-        return Room(entries, "the router's table")
-    if hardware is None:
-        return None
-    if hardware not in BUDGETS:
-        raise UsageError(
-            f"there is no figure for {hardware!r}",
-            remedy=f"known are {', '.join(BUDGETS)}; say --entries N for any other",
-        )
-    known = BUDGETS[hardware]
-    return Room(known.entries, f"{known.table} ({known.source})")

@@ -72,7 +72,7 @@ def command(
     found = replaying(analysis, [name for text in also for name in text.split(",") if name])
     if as_json:
         click.echo(json.dumps({"policy": analysis.policy.digest, **found.to_json()}, indent=2))
-    elif not chosen.quiet:
+    else:
         from rearguard.report.replay_text import render
 
         render(found, console(chosen))

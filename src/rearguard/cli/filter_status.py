@@ -16,7 +16,9 @@ from rearguard.report.escape import visible
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from rearguard.filters.apply.state import State
     from rearguard.filters.apply.status import Counter, Status
+    from rearguard.filters.flowspec.look import Announced
 
 __all__ = ["command"]
 
@@ -37,36 +39,84 @@ LONGEST = 300
 def command(
     policy_file: str | None, edge: str | None, outside: tuple[str, ...], state_dir: str, as_json: bool
 ) -> int:
-    """Say what filter is in force on this machine, what its rules counted, and whether it is still what was meant.
+    """Say what filter is in force on this machine, what it has announced, and whether that is still what was meant.
 
-    Exit codes: 0 all is as it should be; 3 somebody should look: it was changed by somebody else, the policy says
-    something else now, a drop's review date is past, or a timer died.
+    Both the kernel's table (apply) and the rules given to routers (announce) are looked at, with what the kernel's
+    rules counted and what the routers say that they hold. Exit codes: 0 all is as it should be; 3 somebody should
+    look: it was changed by somebody else, the policy says something else now, a drop's review date is past, a timer
+    died, or a peer does not hold what was announced.
 
     \b
     Example: rearguard filter status --policy rearguard.yaml
     """
+    from rearguard.filters.apply.state import State
+    from rearguard.filters.apply.status import NOTHING
+    from rearguard.filters.flowspec.look import look
+    from rearguard.model.errors import RearguardError
+
+    state = State(state_dir, make=False)
+    announced = look(state, _digest(policy_file))
+    try:
+        applied = _applied(state, policy_file, edge, outside)
+    except RearguardError:
+        # A machine that only announces needs no nftables.
+        if announced is None or state.read("waiting") or state.read("confirmed"):
+            raise
+        applied = None
+    attention = [*(applied.attention if applied else ()), *(announced.attention if announced else ())]
+    if announced is not None and NOTHING in attention:
+        attention.remove(NOTHING)
+    if as_json:
+        told = applied.to_json() if applied else {}
+        told |= {"announced": announced.to_json() if announced else None, "attention": attention}
+        click.echo(json.dumps(told, indent=2))
+        return EXIT_ATTENTION if attention else 0
+    for line in [*(_lines(applied) if applied else ()), *(_announced_lines(announced) if announced else ())]:
+        click.echo(visible(line, LONGEST))
+    for text in attention:
+        click.echo(visible(f"LOOK         {text}", LONGEST))
+    if applied and applied.counters:
+        console(settings()).print(_counters(applied.counters))
+    return EXIT_ATTENTION if attention else 0
+
+
+def _applied(state: State, policy_file: str | None, edge: str | None, outside: tuple[str, ...]) -> Status:
     from rearguard.cli.filter_apply import intent_of
     from rearguard.filters.apply.kernel import find_nft
-    from rearguard.filters.apply.state import State
     from rearguard.filters.apply.status import status
 
     nft = find_nft()
-    state = State(state_dir, make=False)
     waiting_or_kept = (state.read("waiting") or {}).get("record") or state.read("confirmed") or {}
     if policy_file is None:
         intent = None
     else:
         known = tuple(waiting_or_kept.get("outside", ()))
         intent = intent_of(policy_file, edge or waiting_or_kept.get("edge"), outside or known)
-    found = status(nft, state, intent, datetime.now(UTC).date())
-    if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
-    else:
-        for line in _lines(found):
-            click.echo(visible(line, LONGEST))
-        if found.counters:
-            console(settings()).print(_counters(found.counters))
-    return EXIT_ATTENTION if found.attention else 0
+    return status(nft, state, intent, datetime.now(UTC).date())
+
+
+def _digest(policy_file: str | None) -> str | None:
+    from rearguard.catalogue import load
+    from rearguard.policy import load_policy
+
+    return None if policy_file is None else load_policy(policy_file, load()).digest
+
+
+def _announced_lines(found: Announced) -> Iterator[str]:
+    from rearguard.filters.apply.durations import words_of
+    from rearguard.filters.flowspec.announce import FAILS_OPEN
+
+    why = f": {found.reason}" if found.reason else ""
+    left = "" if found.left is None else f"; withdrawn in {words_of(found.left)}, at {found.ends}"
+    yield f"announced    {found.state}{why}, by FlowSpec since {found.since}{left}"
+    yield f"             edge {found.edge}, {found.rules} rules, policy {found.policy}"
+    for name, peer in found.peers.items():
+        yield (
+            f"             {name}: session {peer.session}, {peer.rules} rules, fell {peer.falls} times; "
+            f"read back: {peer.read_back}"
+        )
+    if found.left is not None:
+        yield f"             {FAILS_OPEN}"
 
 
 def _lines(found: Status) -> Iterator[str]:
@@ -86,8 +136,6 @@ def _lines(found: Status) -> Iterator[str]:
         yield f"last         {found.last['event']} {found.last['at']}{why}"
     if found.drift == ():
         yield "drift        none: the kernel does what the policy says"
-    for text in found.attention:
-        yield f"LOOK         {text}"
 
 
 def _counters(counters: tuple[Counter, ...]) -> Table:

@@ -11,6 +11,7 @@ from rearguard.filters.collateral import Collateral, collateral_of
 from rearguard.filters.compile import compile_filter, edges
 from rearguard.filters.guarded import guard
 from rearguard.filters.render.nftables import render
+from rearguard.filters.render.reading import read_on
 from rearguard.filters.replay import NotStoppable, Replay, not_stoppable, replay
 from rearguard.filters.verdicts import PLAN, laid_out
 from rearguard.filters.what_if import WhatIf, attacked, plans, what_ifs
@@ -80,6 +81,7 @@ class Border:
                             "drop": rule.drop,
                             "basis": rule.basis,
                             "review_by": rule.review_by.isoformat() if rule.review_by else None,
+                            "lessons": list(read_on(rule)),
                         }
                         for rule in each.filter.rules
                     ],

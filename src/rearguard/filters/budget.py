@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rearguard.filters.lines import AccessList, Match
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Rule
@@ -66,6 +67,7 @@ def range_cost(first: int, last: int, bits: int = 16) -> int:
     return count
 
 
+@lru_cache(1 << 15)
 def _spans(spans: Spans | None, bits: int) -> int:
     return 1 if spans is None else sum(range_cost(first, last, bits) for first, last in spans)
 

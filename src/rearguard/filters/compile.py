@@ -19,6 +19,7 @@ a stranger's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -71,8 +72,12 @@ def compile_filter(policy: Policy, catalogue: Catalogue, edge: str) -> Filter:
     return Filter(edge, outside, tuple(rules), guarded.left, policy.digest, tuple(sets.items()))
 
 
-_Group = tuple[int, PrefixSet, PortSet, int]
-"""Transport, prefixes, ports, and which one it is of its transport, from 1."""
+_Group = tuple[int, PrefixSet, PortSet, int, tuple[str, ...]]
+"""Transport, prefixes, ports, which one it is of its transport, from 1, and whose ports they are."""
+
+
+_Place = tuple[str, Port, tuple[str, ...]]
+"""A network, a port in it, and whose port it is."""
 
 
 class _Family:
@@ -139,8 +144,8 @@ class _Family:
             remote = self._named(f"controller_{name}", remote)
             if controller.manages not in groups:
                 mine = [place for place in places if controller.manages & here[place]]
-                groups[controller.manages] = list(self._grouped(mine))
-            for transport, devices, ports, number in groups[controller.manages]:
+                groups[controller.manages] = list(self._grouped((*place, ()) for place in mine))
+            for transport, devices, ports, number, _ in groups[controller.manages]:
                 box = Box(attachment, self.family, protocols=frozenset({transport}), pieces=_READABLE)
                 if entering:
                     box = replace(box, sources=remote, destinations=devices, dports=ports)
@@ -154,7 +159,7 @@ class _Family:
         for by_port in (True, False):
             cells = [cell for cell in self.cells if cell.drop == number and cell.by_port == by_port]
             tcp = None if by_port else TcpClass.OPENING
-            for transport, devices, ports, part in self._grouped((cell.network, cell.port) for cell in cells):
+            for transport, devices, ports, part, names in self._grouped(map(_place, cells)):
                 box = replace(
                     self.enters,
                     destinations=devices,
@@ -166,7 +171,7 @@ class _Family:
                 shape = "port" if by_port else "new"
                 rule_id = f"drop{number}_{_TRANSPORT[transport]}_{shape}{_suffix(part)}"
                 text = "everything to the port" if by_port else "what can open a connection, and nothing else"
-                yield self._rule(rule_id, box, Verdict.DROP, text, number)
+                yield self._rule(rule_id, box, Verdict.DROP, text, number, names)
 
     def _answers(self, cut: list[Cell]) -> Iterator[Rule]:
         """What devices answer to strangers; the SYN may have come in through an edge without a filter."""
@@ -184,8 +189,8 @@ class _Family:
         yield self._rule("leaving_fragment", box, Verdict.PASS, "shows no ports")
         yield from self._permits(cut, Attachment.LEAVING)
         for number in sorted({cell.drop for cell in cut}):
-            places = [(cell.network, cell.port) for cell in cut if cell.drop == number]
-            for transport, sources, ports, part in self._grouped(places):
+            places = [_place(cell) for cell in cut if cell.drop == number]
+            for transport, sources, ports, part, names in self._grouped(places):
                 box = replace(
                     leaves,
                     sources=sources,
@@ -195,13 +200,17 @@ class _Family:
                     tcp=TcpClass.ANSWER,
                 )
                 rule_id = f"drop{number}_tcp_answer{_suffix(part)}"
-                yield self._rule(rule_id, box, Verdict.DROP, "a device's answer to a stranger", number)
+                text = "a device's answer to a stranger"
+                yield self._rule(rule_id, box, Verdict.DROP, text, number, names)
 
-    def _grouped(self, places: Iterable[tuple[str, Port]]) -> Iterator[_Group]:
+    def _grouped(self, places: Iterable[_Place]) -> Iterator[_Group]:
         """Networks that have the same ports share a rule."""
         ports: dict[tuple[int, str], set[int]] = {}
-        for network, port in places:
-            ports.setdefault((PROTOCOL[port.transport], network), set()).add(port.number)
+        named: dict[tuple[int, str], list[str]] = {}
+        for network, port, interfaces in places:
+            key = PROTOCOL[port.transport], network
+            ports.setdefault(key, set()).add(port.number)
+            named.setdefault(key, []).extend(interfaces)
         groups: dict[tuple[int, frozenset[int]], list[str]] = {}
         for (transport, network), numbers in ports.items():
             groups.setdefault((transport, frozenset(numbers)), []).append(network)
@@ -211,7 +220,9 @@ class _Family:
             prefixes = self._prefixes(names)
             if prefixes != self.guarded:
                 prefixes = self._named("toward_" + "_".join(sorted(names))[:63], prefixes)
-            yield transport, prefixes, PortSet.of(together), seen[transport]
+            asked = Counter(each for name in names for each in named[transport, name])
+            closed = tuple(each for each, _ in asked.most_common())
+            yield transport, prefixes, PortSet.of(together), seen[transport], closed
 
     def _prefixes(self, networks: Iterable[str]) -> PrefixSet:
         """All prefixes of these networks in this family."""
@@ -228,12 +239,24 @@ class _Family:
             self.sets[next(name for name in names if name not in self.sets)] = prefixes
         return prefixes
 
-    def _rule(self, rule_id: str, box: Box, verdict: Verdict, text: str, drop: int | None = None) -> Rule:
+    def _rule(
+        self,
+        rule_id: str,
+        box: Box,
+        verdict: Verdict,
+        text: str,
+        drop: int | None = None,
+        interfaces: tuple[str, ...] = (),
+    ) -> Rule:
         rule_id = f"{rule_id}_v{self.family}"
         if drop is None:
             return Rule(rule_id, box, verdict, text)
         entry = self.policy.drop[drop]
-        return Rule(rule_id, box, verdict, text, drop, entry.basis, entry.review_by)
+        return Rule(rule_id, box, verdict, text, drop, entry.basis, entry.review_by, interfaces)
+
+
+def _place(cell: Cell) -> _Place:
+    return cell.network, cell.port, cell.interfaces
 
 
 def _suffix(part: int) -> str:

@@ -102,6 +102,8 @@ class Line:
     """As it is written, or the rule's id."""
     rule: Rule | None = None
     """Of a compiled filter."""
+    leads: bool = False
+    """It stands for the end of a chain; the text's line is the one that leads there."""
 
     def holds(self, packet: Packet) -> bool:
         """Whether one of its boxes holds the packet."""

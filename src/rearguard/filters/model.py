@@ -12,7 +12,7 @@ their ports (and TCP flags) and some are too short for that; later fragments sho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
@@ -207,6 +207,8 @@ class Rule:
     basis: str = ""
     """Why the drop is necessary (rule C7)."""
     review_by: date | None = None
+    interfaces: tuple[str, ...] = field(default=(), compare=False)
+    """What the drop names and these ports are of, most ports first; no part of what the rule means."""
 
     def __post_init__(self) -> None:
         free_pass = self.verdict is Verdict.PASS and self.box.attachment is Attachment.ENTERING

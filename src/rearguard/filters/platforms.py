@@ -6,14 +6,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from rearguard.filters.budget import check_budget, hardware_cost, naive_lines
+from rearguard.filters.budget import check_budget
 from rearguard.filters.lines import AccessList
 from rearguard.filters.model import Filter
 from rearguard.filters.parse import cisco as read_cisco
+from rearguard.filters.parse import huawei_vrp as read_vrp
 from rearguard.filters.parse import iptables as read_iptables
 from rearguard.filters.parse import junos as read_junos
 from rearguard.filters.parse import nftables as read_nftables
 from rearguard.filters.parse import nokia_srl as read_srl
+from rearguard.filters.parse import nokia_sros as read_sros
 from rearguard.filters.parse import routeros as read_routeros
 from rearguard.filters.parse import vyos as read_vyos
 from rearguard.filters.prove.proof import Proof, prove
@@ -22,19 +24,29 @@ from rearguard.filters.render import (
     cisco_ios,
     cisco_nxos,
     cisco_xr,
+    huawei_vrp,
     iptables,
     junos,
-    nftables,
     nokia_srl,
+    nokia_sros,
     routeros,
     vyos,
 )
 from rearguard.filters.render.cisco import Dialect
 from rearguard.filters.render.cisco_write import Existing
 from rearguard.filters.render.cisco_write import write as write_cisco
-from rearguard.filters.render.flat import rules_of
-from rearguard.filters.render.written import Change, Written
+from rearguard.filters.render.written import Written
 from rearguard.filters.residual import Ability, Residual, adapted
+from rearguard.filters.writers import (
+    write_huawei_vrp,
+    write_iptables,
+    write_junos,
+    write_nftables,
+    write_nokia_srl,
+    write_nokia_sros,
+    write_routeros,
+    write_vyos,
+)
 from rearguard.model.errors import UsageError
 
 __all__ = ["PLATFORMS", "Compiled", "Platform", "Room", "compile_for", "platform_of"]
@@ -160,97 +172,9 @@ def _cisco(dialect: Dialect, *, discovery: bool = True) -> Write:
     return write
 
 
-def _nftables(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    file = f"{stem}.nft"
-    text = nftables.render(given, made=made, file=file)
-    bound = "" if "define outside" in text else "-D outside=INTERFACE "
-    changes = _changes(
-        given, read_nftables.parse(text, file), "in a table of its own, before the usual chains"
-    )
-    return Written(
-        {file: text}, changes, (f"nft {bound}-f {file}",), (f"nft delete table {nftables.TABLE}",), ()
-    )
-
-
-def _iptables(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    files = iptables.files_of(given, stem, head)
-    apply = [f"ipset restore < {stem}.ipset"]
-    apply += [f"iptables-restore -n < {stem}.v4", f"ip6tables-restore -n < {stem}.v6"]
-    hooks = iptables.hooks(given)
-    back = [line.split(" || ")[0].replace(" -C ", " -D ") for line in hooks]
-    changes = _changes(given, read_iptables.parse(files), "in chains of its own, called first by FORWARD")
-    return Written(files, changes, (*apply, *hooks), tuple(back))
-
-
-def _junos(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    file = f"{stem}.conf"
-    text = junos.text_of(given, head)
-    binds = junos.bindings(given)
-    changes = _changes(
-        given, read_junos.parse(text, file), "alone, or its terms in front of the general ones"
-    )
-    apply = (f"load replace {file}", *binds, "commit check", "commit confirmed 5", "commit")
-    back = (*(f"delete {line.removeprefix('set ')}" for line in binds), "commit")
-    return Written({file: text}, changes, apply, back)
-
-
-def _routeros(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    file = f"{stem}.rsc"
-    text = routeros.text_of(given, head)
-    apply = [f"/import {file}"]
-    back = []
-    for name in routeros.chain_names(text):
-        path = "/ip" if "-v4-" in name else "/ipv6"
-        way = "out" if "-leaving-" in name else "in"
-        mark = name.rsplit("-", 1)[0]
-        apply += [
-            f"{path} firewall filter set [find comment={mark}] jump-target={name}",
-            f"{path} firewall filter add chain=forward {way}-interface=INTERFACE action=jump jump-target={name} "
-            f"comment={mark} place-before=0 (the first time only, for each interface that faces the outside)",
-        ]
-        back.append(f"{path} firewall filter disable [find comment={mark}]")
-    changes = _changes(
-        given, read_routeros.parse(text, file), "in a chain of its own, called first by forward"
-    )
-    return Written({file: text}, changes, tuple(apply), tuple(back))
-
-
-def _vyos(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    file = f"{stem}.vyos"
-    text = vyos.text_of(given, head)
-    lead = vyos.hooks(given, text)
-    away = dict.fromkeys(" ".join(line.split()[1:7]) for line in lead)
-    place = f"in a chain of its own, called first by forward; rules 1 to {len(away)} there must be free"
-    changes = _changes(given, read_vyos.parse(text, file), place)
-    apply = ("configure", f"(the commands of {file})", *lead, "commit-confirm 5", "confirm")
-    back = ("configure", *(f"delete {rule}" for rule in away), "commit")
-    return Written({file: text}, changes, apply, back)
-
-
-def _nokia_srl(given: Filter, stem: str, head: list[str], made: date, existing: Existing | None) -> Written:
-    file = f"{stem}.srl"
-    text = nokia_srl.text_of(given, head)
-    binds = nokia_srl.hooks(given, text)
-    changes = _changes(given, read_srl.parse(text, file), "alone: the interface carries no filter yet")
-    apply = ("enter candidate", f"(the commands of {file})", *binds, "commit validate", "commit now")
-    back = ("enter candidate", *(line.replace("set", "delete", 1) for line in binds), "commit now")
-    return Written({file: text}, changes, apply, back)
-
-
-def _changes(given: Filter, lists: tuple[AccessList, ...], place: str) -> tuple[Change, ...]:
-    found = []
-    for each in lists:
-        rules = rules_of(given, each.attachment, each.family)
-        before = sum(naive_lines(rule) for rule in rules)
-        after = len({line.number for line in each.lines})
-        if each.view != "whole":
-            found.append(Change(each.name, place, before, after, hardware_cost(each)))
-    return tuple(found)
-
-
 _ALL = (
-    Platform("nftables", "nftables", Ability(), _nftables, _one(read_nftables.parse), software=True),
-    Platform("iptables", "iptables", iptables.ABILITY, _iptables, read_iptables.parse, software=True),
+    Platform("nftables", "nftables", Ability(), write_nftables, _one(read_nftables.parse), software=True),
+    Platform("iptables", "iptables", iptables.ABILITY, write_iptables, read_iptables.parse, software=True),
     Platform(
         "cisco-ios",
         "Cisco IOS",
@@ -267,7 +191,7 @@ _ALL = (
         _one(read_cisco.parse),
         merges=True,
     ),
-    Platform("junos", "Junos", junos.ABILITY, _junos, _one(read_junos.parse)),
+    Platform("junos", "Junos", junos.ABILITY, write_junos, _one(read_junos.parse), merges=True),
     Platform(
         "cisco-nxos",
         "Cisco NX-OS",
@@ -285,10 +209,17 @@ _ALL = (
         merges=True,
     ),
     Platform(
-        "routeros", "MikroTik RouterOS", routeros.ABILITY, _routeros, _one(read_routeros.parse), software=True
+        "routeros",
+        "MikroTik RouterOS",
+        routeros.ABILITY,
+        write_routeros,
+        _one(read_routeros.parse),
+        software=True,
     ),
-    Platform("nokia-srl", "Nokia SR Linux", nokia_srl.ABILITY, _nokia_srl, _one(read_srl.parse)),
-    Platform("vyos", "VyOS", vyos.ABILITY, _vyos, _one(read_vyos.parse), software=True),
+    Platform("nokia-srl", "Nokia SR Linux", nokia_srl.ABILITY, write_nokia_srl, _one(read_srl.parse)),
+    Platform("nokia-sros", "Nokia SR OS", nokia_sros.ABILITY, write_nokia_sros, _one(read_sros.parse)),
+    Platform("huawei-vrp", "Huawei VRP", huawei_vrp.ABILITY, write_huawei_vrp, _one(read_vrp.parse)),
+    Platform("vyos", "VyOS", vyos.ABILITY, write_vyos, _one(read_vyos.parse), software=True),
 )
 PLATFORMS: Mapping[str, Platform] = {each.name: each for each in _ALL}
 """By the name that ``--platform`` takes."""

@@ -6,13 +6,13 @@ text is proven to be exactly the rest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rearguard.filters.model import Attachment, Filter, Piece, Rule, TcpClass
 from rearguard.model.errors import UsageError
 
-__all__ = ["EFFECTS", "Ability", "Residual", "adapted"]
+__all__ = ["EFFECTS", "Ability", "Residual", "ResidualError", "adapted"]
 
 _BOTH = frozenset({4, 6})
 EFFECTS = {
@@ -60,12 +60,23 @@ class Residual:
         return f"{self.name} (IPv{self.family}): {self.effect}"
 
 
+class ResidualError(UsageError):
+    """A platform cannot say all of a filter, and what it cannot say, ``names``, was not accepted."""
+
+    def __init__(self, platform: str, words: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{platform} cannot say all of this filter: {words}",
+            remedy="accept it by name: " + " ".join(f"--accept-residual {name}" for name in names),
+        )
+        self.names = tuple(names)
+
+
 def adapted(
     given: Filter, ability: Ability, accepted: Collection[str], platform: str
 ) -> tuple[Filter, tuple[Residual, ...]]:
     """The filter that the platform can say, and what is missing from it.
 
-    ``UsageError``: something is missing that was not accepted, or what was accepted is no residual.
+    ``ResidualError``: something is missing that was not accepted; ``UsageError``: what was accepted is no residual.
     """
     unknown = sorted(set(accepted) - set(EFFECTS))
     if unknown:
@@ -76,10 +87,7 @@ def adapted(
     refused = [each for each in found if each.name not in accepted]
     if refused:
         names = sorted({each.name for each in refused})
-        raise UsageError(
-            f"{platform} cannot say all of this filter: " + "; ".join(map(str, refused)),
-            remedy="accept it by name: " + " ".join(f"--accept-residual {name}" for name in names),
-        )
+        raise ResidualError(platform, "; ".join(map(str, refused)), names)
     gone = {rule for each in found for rule in each.rules}
     rules = tuple(rule for rule in given.rules if rule.id not in gone)
     return replace(given, rules=rules), found

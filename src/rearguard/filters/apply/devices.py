@@ -4,6 +4,9 @@ What drivers do with ``revert_in`` was read in napalm 5.2.0: ``junos`` (whole mi
 minutes, with the archive enabled) and ``eos`` hand it to the router's own timer; ``iosxr``, ``iosxr_netconf``,
 ``nxos`` and ``nxos_ssh`` raise NotImplementedError. What a driver says is not believed: a timer that does not run
 after the commit means that the change is taken back at once.
+
+The driver ``eos`` aborts its configuration session when it is closed, and a change that waits for its confirmation
+in that session is taken back with it; so after the commit it is made to forget the session, which the router keeps.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ def driver_for(platform: str, host: str, user: str, password: str) -> Driver:
 def push(driver: Driver, candidate: str, seconds: int, *, dry_run: bool) -> str:
     """Load, compare, and commit on probation; the router's own difference, empty when nothing changes.
 
+    Where the driver chose a name for the session, the difference ends with the command that confirms it.
     ``RearguardError``: a change already waits there, the router refuses, or no timer runs after the commit.
     """
     with _Session(driver):
@@ -74,7 +78,16 @@ def push(driver: Driver, candidate: str, seconds: int, *, dry_run: bool) -> str:
                 "the router committed the change without a timer, so it was taken back",
                 remedy="use the commands that are written to --output",
             )
-        return difference
+        session = _left_waiting(driver)
+        return f"{difference}\nconfirm it with: configure session {session} commit" if session else difference
+
+
+def _left_waiting(driver: Driver) -> str | None:
+    """Closing must not end what waits; the session's name, where the driver has one."""
+    held: str | None = vars(driver).get("config_session")
+    if held is not None:
+        vars(driver)["config_session"] = None
+    return held
 
 
 class _Session:
@@ -92,6 +105,14 @@ class _Session:
             ) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        self._driver.close()
+        try:
+            self._driver.close()
+        except Exception as failed:
+            # What went wrong before is what is told; a connection that is gone closes no better a second time.
+            if error is None:
+                raise RearguardError(
+                    f"the connection did not close as it should: {failed}",
+                    remedy="look at the router whether the change waits there",
+                ) from failed
         if error is not None and isinstance(error, Exception) and not isinstance(error, RearguardError):
             raise RearguardError(f"the router refused the change: {error}") from error

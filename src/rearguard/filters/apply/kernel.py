@@ -65,13 +65,14 @@ class Listing:
     def content(self) -> str:
         """What decides over packets, as text that is equal for equal tables: no handles, no counts.
 
-        Counters that are only declared are left out: they are kept when rules go.
+        Counters that are only declared are left out: they are kept when rules go. Of a table's flags it counts
+        whether there are any: nft 1.0.6 writes what happens to lie in memory where JSON should name them.
         """
         chains = {name: [_bare(value)] for name, value in self._named("chain")}
         for value in self.of("rule"):
             chains.setdefault(str(value["chain"]), []).append(_bare(value))
         rest = [
-            (kind, _bare(value))
+            (kind, _bare(value) if kind != "table" else _bare(value) | {"flags": "flags" in value})
             for kind, value in self.objects
             if kind not in ("chain", "rule", "counter", "metainfo")
         ]

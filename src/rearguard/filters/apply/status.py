@@ -14,7 +14,9 @@ from rearguard.filters.apply.readback import differences
 from rearguard.filters.apply.state import State, boot_id
 from rearguard.filters.apply.transact import remaining
 
-__all__ = ["Counter", "Status", "status"]
+__all__ = ["NOTHING", "Counter", "Status", "status"]
+
+NOTHING = "no filter was applied by Rearguard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _attention(
     today: date,
 ) -> Iterator[str]:
     if record is None and drift is None and not changed:
-        yield "no filter was applied by Rearguard"
+        yield NOTHING
     for text in changed:
         yield f"changed since it was applied: {text}"
     for text in drift or ():

@@ -128,7 +128,8 @@ def announced(state: State) -> dict[str, Any] | None:
     if found is None:
         return None
     if found["state"] != ENDED and not _runs(found):
-        found |= {"state": ENDED, "reason": "the process that kept it was killed; the filter failed open"}
+        why = "the process that kept it was killed; the filter failed open"
+        found |= {"state": ENDED, "reason": why, "meant": False}
     return found
 
 

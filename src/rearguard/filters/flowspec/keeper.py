@@ -40,8 +40,8 @@ from rearguard.filters.flowspec.record import (
     LOG_FILE,
     ORDER,
     STATUS,
+    EndError,
     Order,
-    PeerState,
     Status,
     named,
 )
@@ -65,10 +65,6 @@ READ = 5.0
 """Seconds in which a receiver must hold what it was sent; a two-hundredth more for each rule."""
 
 
-class _EndError(Exception):
-    """It ends; the text says why."""
-
-
 class Keeper:
     """One announcement."""
 
@@ -82,15 +78,7 @@ class Keeper:
         self.link: Link | None = None
         self.readers = Readers(order.read_back, str(order.session.local))
         me = os.getpid()
-        self.status = Status(
-            order.token,
-            since=now_text(),
-            ends=order.ends,
-            edge=order.edge,
-            policy=order.policy,
-            keeper={"pid": me, "started": mark_of(me) or 0},
-            peers={str(peer): PeerState() for peer in order.peers},
-        )
+        self.status = Status.of(order, me, mark_of(me), now_text())
 
     def ready(self) -> None:
         """Whoever looks from now on sees that an announcement is in the hands of this process."""
@@ -105,8 +93,8 @@ class Keeper:
             while True:
                 self._pump()
                 self._newcomers()
-        except _EndError as error:
-            self.status.reason = str(error)
+        except EndError as error:
+            self.status.reason, self.status.meant = str(error), error.meant
         except SpeakerGoneError:
             self.status.reason = "ExaBGP died: its peers have dropped the rules, the filter failed open"
             self.given.clear()
@@ -129,7 +117,7 @@ class Keeper:
             self.link = self.speaker.answered(LOOK)
             self._look()
             if self.speaker.process.poll() is not None or boot_clock() > until:
-                raise _EndError(f"ExaBGP did not start; see {self.state.folder / LOG_FILE}")
+                raise EndError(f"ExaBGP did not start; see {self.state.folder / LOG_FILE}")
 
     def _first(self) -> None:
         """The canary, then those that are there; the rest when they come."""
@@ -140,7 +128,7 @@ class Keeper:
             self._pump()
             if boot_clock() > until:
                 who = f"the canary {canary}" if canary else "any peer"
-                raise _EndError(f"no session with {who} came up within {COMING:.0f} s; no rule was sent")
+                raise EndError(f"no session with {who} came up within {COMING:.0f} s; no rule was sent")
         if canary:
             self._enter("canary")
             self._give(canary)
@@ -153,10 +141,10 @@ class Keeper:
             self._pump()
 
     def _newcomers(self) -> int:
-        """Rules for everybody who is there and has none; how many peers are there."""
+        """Rules for everybody who is there and has none; how many have them."""
         for name in sorted(self._line.up - self.given):
             self._give(name)
-        return len(self._line.up)
+        return len(self._line.up & self.given)  # who came meanwhile has none yet
 
     def _give(self, name: str) -> None:
         """Permits before drops."""
@@ -195,7 +183,7 @@ class Keeper:
         for _ in line.send(commands(name, way, routes), LOOK):
             self._look()
         if line.errors > before:
-            raise _EndError(f"ExaBGP refused {line.errors - before} of the rules for {name}")
+            raise EndError(f"ExaBGP refused {line.errors - before} of the rules for {name}")
         if not self.readers.sees(name):
             self._settle(len(routes))
 
@@ -210,7 +198,7 @@ class Keeper:
         """The receiver holds these rules, or all is taken back; where it cannot be asked, nobody knows."""
         told = self._read(name, routes, "now", boot_clock() + READ + len(routes) / 200)
         if told:
-            raise _EndError(f"{name} does not hold what it was sent: {'; '.join(told[:5])}")
+            raise EndError(f"{name} does not hold what it was sent: {'; '.join(told[:5])}")
 
     def _read(self, name: str, routes: Sequence[FlowRoute], when: str, until: float) -> tuple[str, ...]:
         while told := self.readers.look(name, routes):
@@ -236,9 +224,9 @@ class Keeper:
     def _look(self) -> None:
         """Whether it must end, and what became of the sessions."""
         if self.asked:
-            raise _EndError("somebody asked for it")
+            raise EndError("somebody asked for it", meant=True)
         if boot_clock() >= self.order.deadline:
-            raise _EndError(f"its time of {self.order.seconds} s is up")
+            raise EndError(f"its time of {self.order.seconds} s is up", meant=True)
         if self.link is None:
             return
         came, fell = self.link.news()
@@ -253,9 +241,9 @@ class Keeper:
                 peer.falls += 1
             self._note(f"session with {name} fell")
             if name == self.order.canary and self.status.state == "canary":
-                raise _EndError(f"the session with the canary {name} fell after it got the rules")
+                raise EndError(f"the session with the canary {name} fell after it got the rules")
         if sum(peer.falls for peer in self.status.peers.values()) >= FALLS:
-            raise _EndError(f"sessions fell {FALLS} times after peers got the rules")
+            raise EndError(f"sessions fell {FALLS} times after peers got the rules")
 
     @property
     def _line(self) -> Link:

@@ -23,6 +23,7 @@ __all__ = [
     "ORDER",
     "SOCKET",
     "STATUS",
+    "EndError",
     "Order",
     "PeerState",
     "Status",
@@ -99,6 +100,14 @@ def _route(family: int, rule: str, action: str, name: str) -> FlowRoute:
     return FlowRoute(decode(family, bytes.fromhex(rule))[0], Action.decode(bytes.fromhex(action)), name)
 
 
+class EndError(Exception):
+    """An announcement ends; the text says why. ``meant``: as it was asked for, and not because something failed."""
+
+    def __init__(self, why: str, *, meant: bool = False) -> None:
+        super().__init__(why)
+        self.meant = meant
+
+
 @dataclass(slots=True)
 class PeerState:
     """One receiver."""
@@ -117,6 +126,8 @@ class Status:
     token: str
     state: str = "starting"
     reason: str = ""
+    meant: bool = False
+    """It ended because its time was up, or because somebody asked for it."""
     since: str = ""
     ends: str = ""
     edge: str = ""
@@ -126,12 +137,26 @@ class Status:
     peers: dict[str, PeerState] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, order: Order, pid: int, mark: int | None, now: str) -> Status:
+        """At the beginning; ``pid`` and ``mark`` are the keeper's number and when it was started."""
+        return cls(
+            order.token,
+            since=now,
+            ends=order.ends,
+            edge=order.edge,
+            policy=order.policy,
+            keeper={"pid": pid, "started": mark or 0},
+            peers={str(peer): PeerState() for peer in order.peers},
+        )
+
     def to_json(self) -> dict[str, Any]:
         """For the state folder and for ``--json``."""
         return {
             "token": self.token,
             "state": self.state,
             "reason": self.reason,
+            "meant": self.meant,
             "since": self.since,
             "ends": self.ends,
             "edge": self.edge,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from rearguard.filters.model import Attachment, Box, Filter, Piece, Rule, TcpClass, Verdict
-from rearguard.filters.residual import EFFECTS
+from rearguard.filters.residual import EFFECTS, ResidualError
 from rearguard.model.errors import UsageError
 from rearguard.policy import Policy
 
@@ -47,7 +47,7 @@ class Loss:
 def reduced(given: Filter, accepted: Collection[str]) -> tuple[Filter, tuple[Loss, ...]]:
     """What FlowSpec can say of the filter of one edge, and what it cannot.
 
-    ``UsageError``: something was not accepted, or what was accepted is no residual.
+    ``ResidualError``: something was not accepted; ``UsageError``: what was accepted is no residual.
     """
     unknown = sorted(set(accepted) - set(NAMES))
     if unknown:
@@ -59,10 +59,7 @@ def reduced(given: Filter, accepted: Collection[str]) -> tuple[Filter, tuple[Los
     if refused:
         names = dict.fromkeys(each.name for each in refused)
         words = "; ".join(f"{name}: {NAMES[name]}" for name in names)
-        raise UsageError(
-            f"FlowSpec cannot say all of this filter: {words}",
-            remedy="accept it by name: " + " ".join(f"--accept-residual {name}" for name in names),
-        )
+        raise ResidualError("FlowSpec", words, tuple(names))
     gone = {rule for each in losses for rule in each.rules}
     return replace(given, rules=tuple(rule for rule in given.rules if rule.id not in gone)), losses
 

@@ -49,4 +49,4 @@ def _walk(
         if rule.action == "goto":
             yield from _walk(chains, rule.target, matches, (*above, name))
         verdict = Verdict.DROP if rule.action == "drop" else Verdict.PASS
-        yield Line(matches, verdict, rule.number, rule.text)
+        yield Line(matches, verdict, rule.number, rule.text, leads=rule.action == "goto")

@@ -10,7 +10,7 @@ IPv6 on IOS and IOS XR before that let neighbour solicitations and advertisement
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import lru_cache
 
 from rearguard.filters.lines import ALL_FLAGS, READABLE, AccessList, Line, Match, flags_with
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Attachment, Piece, Verdict
@@ -33,11 +33,18 @@ __all__ = ["LEAVES", "parse"]
 
 MOST_NUMBER = 0xFFFF_FFFF
 Order = tuple[int, int]
+_Asked = tuple[frozenset[int] | None, frozenset[Piece] | None, Spans | None, Spans | None, int | None]
+"""The fields of a :class:`Match` behind its addresses."""
+_SEEN = 1 << 12
+"""Parts of entries that are remembered, and so shared by the lines that say them."""
+_ONLY_TCP = frozenset({TCP})
+_PINGS = (frozenset({ICMP}), frozenset({ICMPV6}))
 _LATER = frozenset({Piece.OFFSET_ONE, Piece.LATER})
 _ALL_OF_IP = {4: frozenset({"ip", "ipv4"}), 6: frozenset({"ip", "ipv6"})}
 _HEADINGS = {"ip access-list extended": 4, "ip access-list": 4, "ipv4 access-list": 4, "ipv6 access-list": 6}
 _FLAGS = {"fin": FIN, "syn": SYN, "rst": RST, "psh": PSH, "ack": ACK, "urg": URG}
 _ESTABLISHED = ALL_FLAGS & ~flags_with(ACK | RST, 0)
+_COMPARES = frozenset({"eq", "neq", "gt", "lt", "range"})
 _NO_MEANING = frozenset({"log", "log-input", "logging"})
 LEAVES = re.compile(r"-leaving-v[46](-RG)?(-[0-9a-f]{8})?$")
 """How the names of our lists for what leaves end; every other list judges what enters."""
@@ -108,6 +115,8 @@ def _order(words: Words, line: int) -> Order:
 
 
 def _heading(line: str) -> tuple[int, str] | None:
+    if "access-list" not in line:
+        return None
     for heading, family in _HEADINGS.items():
         if line.startswith(heading + " "):
             name = line[len(heading) :].split()
@@ -139,22 +148,28 @@ def _entry(words: Words, family: int, number: int, text: str) -> Line | None:
     sources = _place(words, family)
     sports = _ports(words, name) if ports else None
     destinations = _place(words, family)
-    dports = _ports(words, name) if ports else None
-    match = Match(sources, destinations, protocols)
-    asks = {"sports": sports, "dports": dports, "flags": None}
-    return Line(_boxes(words, match, asks, verb, family), _VERDICTS[verb], number, text)
+    asked = _asked(words.left(), name if ports else "", protocols, sports, verb, family)
+    boxes = tuple([Match(sources, destinations, *each) for each in asked])
+    return Line(boxes, _VERDICTS[verb], number, text)
 
 
 _VERDICTS = {"permit": Verdict.PASS, "deny": Verdict.DROP}
 
 
-def _boxes(
-    words: Words, match: Match, asks: dict[str, Spans | None], verb: str, family: int
-) -> tuple[Match, ...]:
-    """What an entry takes, with its options."""
+@lru_cache(_SEEN)
+def _asked(
+    rest: tuple[str, ...],
+    transport: str,
+    protocols: frozenset[int] | None,
+    sports: Spans | None,
+    verb: str,
+    family: int,
+) -> tuple[_Asked, ...]:
+    """What an entry asks beside addresses: ports of the destination, and options. One for each of its boxes."""
+    words = Words(list(rest))
+    dports = _ports(words, transport) if transport else None
     flags: int | None = None
     pieces: frozenset[Piece] | None = None
-    protocols = match.protocols
     for word in words.rest():
         if word in _NO_MEANING:
             continue
@@ -162,27 +177,27 @@ def _boxes(
             pieces = _LATER
         elif word == "undetermined-transport" and verb == "deny" and protocols is None and family == 6:
             protocols, pieces = frozenset({TCP, UDP, UNKNOWN_PROTOCOL}), frozenset({Piece.UNREADABLE})
-        elif protocols == frozenset({TCP}) and flags is None and word == "established":
+        elif protocols == _ONLY_TCP and flags is None and word == "established":
             flags = _ESTABLISHED
-        elif protocols == frozenset({TCP}) and flags is None and word in ("match-all", "match-any"):
+        elif protocols == _ONLY_TCP and flags is None and word in ("match-all", "match-any"):
             flags = _flags(words, word == "match-all")
-        elif protocols == frozenset({TCP}) and flags is None and word in _FLAGS:
+        elif protocols == _ONLY_TCP and flags is None and word in _FLAGS:
             # One flag means that flag set; what several mean is not the same on all platforms.
             flags = flags_with(_FLAGS[word], _FLAGS[word])
-        elif protocols in (frozenset({ICMP}), frozenset({ICMPV6})) and asks["dports"] is None:
-            asks["dports"] = _icmp(word, words, 4 if protocols == frozenset({ICMP}) else 6)
+        elif protocols in _PINGS and dports is None:
+            dports = _icmp(word, words, 4 if protocols == _PINGS[0] else 6)
         else:
             raise FaultError(f"{word!r} is not understood")
-    reads = flags is not None or any(each is not None for each in asks.values())
-    match = replace(match, protocols=protocols)
+    reads = flags is not None or sports is not None or dports is not None
     if reads and pieces is not None:
         raise FaultError("later fragments show no ports, flags or types")
     if not reads:
-        return (replace(match, pieces=pieces),)
-    readable = replace(match, pieces=READABLE, sports=asks["sports"], dports=asks["dports"], flags=flags)
-    return (readable, replace(match, pieces=_LATER)) if verb == "permit" else (readable,)
+        return ((protocols, pieces, None, None, None),)
+    readable = protocols, READABLE, sports, dports, flags
+    return (readable, (protocols, _LATER, None, None, None)) if verb == "permit" else (readable,)
 
 
+@lru_cache(_SEEN)
 def _protocols(name: str, family: int) -> frozenset[int] | None:
     if name in _ALL_OF_IP[family]:
         return None
@@ -203,11 +218,13 @@ def _place(words: Words, family: int) -> Spans | None:
 
 
 def _ports(words: Words, transport: str) -> Spans | None:
+    if words.peek() not in _COMPARES:
+        return None
     if words.skip("eq"):
-        ports = [port_of(words.take("a port"), transport)]
+        ports = [words.take("a port")]
         while words.peek().isdecimal():
-            ports.append(port_of(words.take(), transport))
-        return merged((port, port) for port in ports)
+            ports.append(words.take())
+        return _equal_to(tuple(ports), transport)
     if words.skip("neq"):
         port = port_of(words.take("a port"), transport)
         return tuple((a, b) for a, b in ((0, port - 1), (port + 1, 0xFFFF)) if a <= b)
@@ -218,23 +235,34 @@ def _ports(words: Words, transport: str) -> Spans | None:
             if span[0] > span[1]:
                 raise FaultError(f"no port is {word} {port}")
             return (span,)
-    if words.skip("range"):
-        first, last = (port_of(words.take("a port"), transport) for _ in range(2))
-        if first > last:
-            raise FaultError(f"the range {first} {last} is empty")
-        return ((first, last),)
-    return None
+    words.take()
+    first, last = (port_of(words.take("a port"), transport) for _ in range(2))
+    if first > last:
+        raise FaultError(f"the range {first} {last} is empty")
+    return ((first, last),)
+
+
+@lru_cache(_SEEN)
+def _equal_to(ports: tuple[str, ...], transport: str) -> Spans:
+    return merged([(port, port) for port in (port_of(word, transport) for word in ports)])
 
 
 def _flags(words: Words, every: bool) -> int:
     """``match-all`` or ``match-any`` with ``+flag`` and ``-flag``."""
-    wanted = []
+    named = []
     while words and words.peek()[0] in "+-" and words.peek()[1:] in _FLAGS:
-        word = words.take()
-        bit = _FLAGS[word[1:]]
-        wanted.append(flags_with(bit, bit if word[0] == "+" else 0))
-    if not wanted:
+        named.append(words.take())
+    if not named:
         raise FaultError("no flags are named")
+    return _flag_bytes(tuple(named), every)
+
+
+@lru_cache(_SEEN)
+def _flag_bytes(named: tuple[str, ...], every: bool) -> int:
+    wanted = [
+        flags_with(bit, bit if sign == "+" else 0)
+        for sign, bit in ((word[0], _FLAGS[word[1:]]) for word in named)
+    ]
     found = wanted[0]
     for each in wanted[1:]:
         found = found & each if every else found | each

@@ -28,6 +28,8 @@ class Node:
 
     words: list[Token]
     inside: list[Node] = field(default_factory=list)
+    last: int = 0
+    """The line on which it ends."""
 
     @property
     def name(self) -> str:
@@ -75,12 +77,12 @@ def tree(words_of: list[Token], at: list[int]) -> list[Node]:
             if len(stack) > DEEPEST:
                 raise FaultError("braces stand too deep in each other")
         elif token.text == ";":
-            stack[-1].inside.append(Node(words))
+            stack[-1].inside.append(Node(words, last=token.line))
             words = []
         elif token.text == "}":
             if words or len(stack) == 1:
                 raise FaultError("a brace or a semicolon is missing")
-            stack.pop()
+            stack.pop().last = token.line
         else:
             words.append(token)
     if words or len(stack) > 1:

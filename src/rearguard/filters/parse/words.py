@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 from typing import NoReturn
 
@@ -28,7 +29,9 @@ __all__ = [
 ]
 
 _PREFIX = re.compile(r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?")
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_SEEN = 1 << 15
+"""Prefixes that are remembered: a list without sets says each of a few thousand over and over."""
+_DIGITS = 10
 
 PROTOCOLS = {
     "ah": 51, "ahp": 51, "egp": 8, "eigrp": 88, "esp": 50, "gre": 47, "icmp": 1, "icmp6": 58, "icmpv6": 58,
@@ -87,21 +90,31 @@ class Words:
 
     def peek(self) -> str:
         """The next word; empty at the end."""
-        return self._words[self._at] if self else ""
+        try:
+            return self._words[self._at]
+        except IndexError:
+            return ""
 
     def take(self, what: str = "a word") -> str:
         """The next word, which must be there."""
-        if not self:
-            raise FaultError(f"{what} is missing at the end")
+        try:
+            word = self._words[self._at]
+        except IndexError:
+            raise FaultError(f"{what} is missing at the end") from None
         self._at += 1
-        return self._words[self._at - 1]
+        return word
 
     def skip(self, *words: str) -> bool:
         """Go past the next word if it is one of these."""
-        if self and self.peek() in words:
-            self._at += 1
-            return True
-        return False
+        found = bool(self) and self._words[self._at] in words
+        self._at += found
+        return found
+
+    def left(self) -> tuple[str, ...]:
+        """All words that are left, at once."""
+        found = tuple(self._words[self._at :])
+        self._at = len(self._words)
+        return found
 
     def rest(self) -> Iterator[str]:
         """All words that are left."""
@@ -135,7 +148,9 @@ def lines_of(text: str, file: str) -> Iterator[tuple[int, str]]:
 
 def number_of(word: str, most: int) -> int | None:
     """A number in digits up to ``most``; None if it is none."""
-    found = int(word) if _NUMBER.fullmatch(word) else most + 1
+    if not (word.isascii() and word.isdigit()) or len(word) > _DIGITS:
+        return None
+    found = int(word)
     return found if found <= most else None
 
 
@@ -160,6 +175,7 @@ def port_of(word: str, transport: str = "") -> int:
     return found
 
 
+@lru_cache(_SEEN)
 def prefix_of(word: str, family: int) -> Spans:
     """A prefix or a single address of the family, without host bits."""
     try:
@@ -173,6 +189,7 @@ def prefix_of(word: str, family: int) -> Spans:
     return ((int(network.network_address), int(network.broadcast_address)),)
 
 
+@lru_cache(_SEEN)
 def wildcard_of(address: str, mask: str) -> Spans:
     """Cisco's address and wildcard mask: the bits of the mask are free; they must be the low ones."""
     try:

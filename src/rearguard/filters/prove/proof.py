@@ -176,9 +176,10 @@ def _proven(wanted: AccessList, found: AccessList, existing: AccessList | None) 
         number = None if line is None else line.number or None
         target = Verdict.PASS if verdict is Verdict.DROP else Verdict.DROP
         witnesses.append(Witness(better, _broken(wanted, better), target, number, text))
-    # A line of a chain that is reached in several ways is spare when it is so in all of them.
+    # A line of a chain that is reached in several ways is spare when it is so in all of them. One that leads into
+    # a chain is not looked into: it would take all of the chain with it.
     spare = frozenset(unneeded(found))
-    needed = {line.number for at, line in enumerate(found.lines) if at not in spare}
+    needed = {line.number for at, line in enumerate(found.lines) if line.leads or at not in spare}
     numbers = {line.number for line in found.lines if line.number}
     return Proven(
         f"{found.name}, {found.view}" if found.view else found.name,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rearguard.filters.model import Attachment, Filter, Verdict
 from rearguard.filters.render.flat import Entry, entries, rules_of
@@ -83,20 +84,21 @@ def ace(entry: Entry, family: int, dialect: Dialect) -> str:
     """An entry without its number."""
     verb = "deny" if entry.verdict is Verdict.DROP else "permit"
     protocol = {None: dialect.any_ip[family], TCP: "tcp", UDP: "udp"}[entry.protocol]
-    words = [verb, protocol, _place(entry.source, dialect), *_port(entry.sport)]
-    words += [_place(entry.destination, dialect), *_port(entry.dport)]
+    words = [verb, protocol, _place(entry.source, dialect.lengths), *_port(entry.sport)]
+    words += [_place(entry.destination, dialect.lengths), *_port(entry.dport)]
     words += ["established"] * entry.established + ["match-all -ack -rst"] * entry.opening
     words += ["match-all +ack -fin -rst +syn"] * entry.answer
     words += ["fragments"] * entry.fragments + ["undetermined-transport"] * entry.undetermined
     return " ".join(words)
 
 
-def _place(prefix: Network | None, dialect: Dialect) -> str:
+@lru_cache(1 << 15)
+def _place(prefix: Network | None, lengths: bool) -> str:
     if prefix is None:
         return "any"
     if prefix.num_addresses == 1:
         return f"host {prefix.network_address}"
-    if prefix.version == 6 or dialect.lengths:
+    if prefix.version == 6 or lengths:
         return str(prefix)
     return f"{prefix.network_address} {prefix.hostmask}"
 
@@ -108,13 +110,17 @@ def _port(ports: tuple[int, int] | None) -> list[str]:
     return [f"eq {first}"] if first == last else [f"range {first} {last}"]
 
 
-def text_of(given: Filter, made: Sequence[tuple[Section, str]], dialect: Dialect, head: Sequence[str]) -> str:
-    """The lists as text. ``made``: sections with the names that they get; digests are added here."""
+def text_of(
+    given: Filter, made: Sequence[tuple[Section, str]], dialect: Dialect, head: Sequence[str]
+) -> tuple[str, list[str]]:
+    """The lists as text, and their names. ``made``: sections with names, to which digests are added here."""
+    names = []
     lines = [f"! {plain(line, 110)}" if line else "!" for line in head]
     binds: list[str] = []
     for section, base in made:
         body = [*_body(section, dialect)]
         name = f"{base}-{digest_of(body)}" if dialect.digest else base
+        names.append(name)
         heading = f"{dialect.headings[section.family]} {name}"
         # What an older version had under the same name would stay beside the new entries.
         lines += ["!"] if dialect.digest else ["!", f"no {heading}"]
@@ -123,7 +129,7 @@ def text_of(given: Filter, made: Sequence[tuple[Section, str]], dialect: Dialect
         binds += [f"!  {line}" for line in dialect.bind(name, section.family, section.attachment)]
     lines += ["!", "! To put it in force, on every interface that faces the outside"]
     lines += [f"! ({', '.join(plain(name) for name in given.outside) or 'the policy names none'}):"]
-    return "\n".join([*lines, *binds, "!"]) + "\n"
+    return "\n".join([*lines, *binds, "!"]) + "\n", names
 
 
 def _body(section: Section, dialect: Dialect) -> Iterator[str]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from rearguard.filters.budget import hardware_cost, naive_lines
 from rearguard.filters.lines import AccessList, lists_of
-from rearguard.filters.model import Attachment, Filter
+from rearguard.filters.model import Attachment, Filter, Rule, TcpClass
 from rearguard.filters.parse.cisco import parse
-from rearguard.filters.prove.equal import compare, unneeded
 from rearguard.filters.render.cisco import Dialect, Section, sections, text_of
 from rearguard.filters.render.flat import rules_of
-from rearguard.filters.render.merge import place_of
+from rearguard.filters.render.merge import lean, place_of
 from rearguard.filters.render.plain import plain
 from rearguard.filters.render.written import Change, Written
 
@@ -51,31 +50,33 @@ def write(
     """The lists of an adapted filter, merged with those in force where there are any."""
     wanted = {(each.attachment, each.family): each for each in lists_of(given)}
     made: list[tuple[Section, str]] = []
+    read: list[AccessList] = []
     drafts: list[tuple[str | None, str, int, int, tuple[str, ...]]] = []
     for section in sections(given, dialect):
         leaving = "-leaving" if section.attachment is Attachment.LEAVING else ""
         old = existing.of(section.attachment, section.family) if existing else None
         rules = rules_of(given, section.attachment, section.family)
-        before = sum(naive_lines(rule) for rule in rules)
+        before = sum(_written_out(rule, section.family in dialect.unset_flags) for rule in rules)
         if old is None:
             whole = replace(
                 section, items=(*section.items, (_END, f"permit {dialect.any_ip[section.family]} any any"))
             )
             name = f"REARGUARD-{given.edge}{leaving}-v{section.family}"
-            whole = _lean(whole, dialect, name, discovery, ())
+            whole, said = _lean(whole, _read(whole, dialect, name, discovery), dialect)
             place = "alone: the interface carries no list for this family yet"
             drafts.append((None, place, before, len(whole.items) - 1, ()))
         else:
             assert existing is not None
-            whole, at, count = _merged(
+            whole, said, at, count = _merged(
                 section, wanted[section.attachment, section.family], old, existing, dialect, discovery
             )
             name = f"{_MERGED.sub('', old.name)}-RG" if dialect.digest else old.name
             place = _place_words(old, at)
             drafts.append((old.name, place, before, count, _difference(old, whole)))
         made.append((whole, name))
-    text = text_of(given, made, dialect, head)
-    lists = parse(text, file, discovery=discovery)
+        read.append(said)
+    text, names = text_of(given, made, dialect, head)
+    lists = [replace(said, name=name) for said, name in zip(read, names, strict=True)]
     changes = tuple(
         Change(found.name, place, before, after, hardware_cost(found), difference)
         for found, (_, place, before, after, difference) in zip(lists, drafts, strict=True)
@@ -94,32 +95,24 @@ def write(
     return Written({file: text}, changes, tuple(apply), tuple(back))
 
 
-def _lean(section: Section, dialect: Dialect, name: str, discovery: bool, kept: tuple[int, ...]) -> Section:
-    """Without the entries that change nothing; those at the positions ``kept`` are not ours to remove."""
-    while True:
-        read = _read(section, dialect, name, discovery)
-        spare = [
-            at
-            for at in unneeded(read)
-            if at < len(section.items)
-            and at not in kept
-            and not (dialect.keep_fragments and section.items[at][1].endswith(" fragments"))
-        ]
-        if not spare:
-            return section
-        # Two entries may each be spare because of the other: the last one goes, then it is asked again, unless
-        # all of them can go together.
-        for gone in (spare, spare[-1:]):
-            items = tuple(item for at, item in enumerate(section.items) if at not in gone)
-            lean = replace(section, items=items)
-            if len(gone) == 1 or _same(read, _read(lean, dialect, name, discovery)):
-                kept = tuple(at - sum(1 for each in gone if each < at) for at in kept)
-                section = lean
-                break
+def _written_out(rule: Rule, unset_flags: bool) -> int:
+    """Entries of a rule if nothing were merged; what can open a connection is two where flags cannot be unset."""
+    twice = rule.box.tcp is TcpClass.OPENING and not unset_flags
+    return naive_lines(rule) * (2 if twice else 1)
 
 
-def _same(one: AccessList, other: AccessList) -> bool:
-    return compare(one, other).equal
+def _lean(
+    section: Section, read: AccessList, dialect: Dialect, foreign: Collection[int] = frozenset()
+) -> tuple[Section, AccessList]:
+    """Without the entries that change nothing, and what is left says; ``foreign`` ones are not ours to remove."""
+    ours = frozenset(
+        at
+        for at, (_, entry) in enumerate(section.items)
+        if at not in foreign and not (dialect.keep_fragments and entry.endswith(" fragments"))
+    )
+    left, gone = lean(read, ours)
+    items = tuple(item for at, item in enumerate(section.items) if at not in gone)
+    return replace(section, items=items), left
 
 
 def _read(section: Section, dialect: Dialect, name: str, discovery: bool) -> AccessList:
@@ -135,16 +128,17 @@ def _merged(
     existing: Existing,
     dialect: Dialect,
     discovery: bool,
-) -> tuple[Section, int, int]:
-    """The old list with the section in its place, where that is, and how many entries the section has."""
+) -> tuple[Section, AccessList, int, int]:
+    """The old list with the section in its place, what that says, where it is, and how many entries it has."""
     name = old.name
     ours = _read(section, dialect, name, discovery).lines[: len(section.items)]
     at = place_of(wanted, ours, old)
     theirs = _items(old, existing.text)
     items = (*theirs[:at], *section.items, *theirs[at:])
-    foreign = (*range(at), *range(at + len(section.items), len(items)))
-    lean = _lean(replace(section, items=items), dialect, name, discovery, foreign)
-    return lean, at, len(lean.items) - len(theirs)
+    foreign = frozenset((*range(at), *range(at + len(section.items), len(items))))
+    merged = replace(section, items=items)
+    left, said = _lean(merged, _read(merged, dialect, name, discovery), dialect, foreign)
+    return left, said, at, len(left.items) - len(theirs)
 
 
 def _items(old: AccessList, text: str) -> tuple[tuple[str, str], ...]:

@@ -7,8 +7,8 @@ TCP packets with neither ACK nor RST are one entry where flags can be asked to b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from rearguard.filters.model import Attachment, Filter, Piece, PortSet, Rule, TcpClass, Verdict
 from rearguard.model.address import Network
@@ -25,8 +25,7 @@ Ports = tuple[int, int]
 _TRANSPORTS = frozenset({TCP, UDP})
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a router's list."""
 
     rule: Rule

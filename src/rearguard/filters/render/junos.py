@@ -10,7 +10,8 @@ without a gap; ``count`` counts by term. One term costs the product of its lists
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, count
 
 from rearguard.filters.model import Attachment, Filter, Piece, PortSet, Rule, TcpClass, Verdict
 from rearguard.filters.render.flat import rules_of
@@ -19,7 +20,16 @@ from rearguard.filters.residual import Ability
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.prefixes import PrefixSet
 
-__all__ = ["ABILITY", "bindings", "filter_name", "text_of"]
+__all__ = [
+    "ABILITY",
+    "bindings",
+    "filter_name",
+    "lists_of_prefixes",
+    "prefix_list",
+    "terms",
+    "text_of",
+    "unit_of",
+]
 
 ABILITY = Ability(
     offset_one=frozenset({4}),
@@ -37,15 +47,11 @@ _INLINE = 4
 def text_of(given: Filter, head: Sequence[str]) -> str:
     """The configuration, for ``load merge``; each filter and list is replaced as a whole."""
     lines = [f"/* {plain(line, 110)} */" if line else "" for line in head]
-    used = {set_name(f"{name}"): prefixes for name, prefixes in given.sets if len(prefixes) > _INLINE}
+    used = lists_of_prefixes(given)
     if used:
         lines.append("policy-options {")
         for name, prefixes in used.items():
-            lines += [
-                f"    replace: prefix-list {name} {{",
-                *(f"        {text};" for text in prefixes.texts()),
-                "    }",
-            ]
+            lines += prefix_list(name, prefixes)
         lines.append("}")
     lines.append("firewall {")
     for family in (4, 6):
@@ -60,6 +66,20 @@ def text_of(given: Filter, head: Sequence[str]) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
+def lists_of_prefixes(given: Filter) -> dict[str, PrefixSet]:
+    """The prefix lists of a filter, by name."""
+    return {set_name(name): prefixes for name, prefixes in given.sets if len(prefixes) > _INLINE}
+
+
+def prefix_list(name: str, prefixes: PrefixSet) -> list[str]:
+    """One of them, which takes the place of an older one."""
+    return [
+        f"    replace: prefix-list {name} {{",
+        *(f"        {text};" for text in prefixes.texts()),
+        "    }",
+    ]
+
+
 def filter_name(given: Filter, attachment: Attachment, family: int) -> str:
     """The name of a filter; what leaves has one of its own."""
     leaving = "-leaving" if attachment is Attachment.LEAVING else ""
@@ -68,39 +88,58 @@ def filter_name(given: Filter, attachment: Attachment, family: int) -> str:
 
 def bindings(given: Filter) -> list[str]:
     """Configuration commands that put the filters in force."""
-    links = [plain(name) for name in given.outside] or ["INTERFACE"]
+    links = [unit_of(plain(name)) for name in given.outside] or [("INTERFACE", "0")]
     return [
-        f"set interfaces {link} unit 0 family {'inet' if family == 4 else 'inet6'} filter "
+        f"set interfaces {link} unit {unit} family {'inet' if family == 4 else 'inet6'} filter "
         f"{'input' if attachment is Attachment.ENTERING else 'output'} {filter_name(given, attachment, family)}"
-        for link in links
+        for link, unit in links
         for attachment in Attachment
         for family in (4, 6)
         if rules_of(given, attachment, family)
     ]
 
 
+def unit_of(link: str) -> tuple[str, str]:
+    """A logical interface as its physical one and the number of the unit: ``ge-0/0/0.100``."""
+    name, dot, unit = link.rpartition(".")
+    return (name, unit) if dot and unit.isdecimal() else (link, "0")
+
+
 def _filter(given: Filter, attachment: Attachment, family: int, used: dict[str, PrefixSet]) -> Iterator[str]:
     yield f"        replace: filter {filter_name(given, attachment, family)} {{"
-    for rule in rules_of(given, attachment, family):
-        if family == 6 and rule.box.pieces is not None and Piece.LATER in rule.box.pieces:
-            continue  # there is no such condition; terms with ports do not ask for later fragments
-        yield f"            /* {remark(rule)} */"
-        yield f"            term {set_name(rule.id, 60)} {{"
-        conditions = list(_conditions(rule, used))
-        if conditions:
-            yield "                from {"
-            yield from (f"                    {line}" for line in conditions)
-            yield "                }"
-        action = "discard" if rule.verdict is Verdict.DROP else "accept"
-        yield "                then {"
-        yield f"                    count {set_name(rule.id, 60)};"
-        yield f"                    {action};"
-        yield "                }"
-        yield "            }"
+    for term in terms(given, attachment, family, used):
+        yield from term
     yield "            term rg-everything-else {"
     yield "                then accept;"
     yield "            }"
     yield "        }"
+
+
+def terms(
+    given: Filter,
+    attachment: Attachment,
+    family: int,
+    used: dict[str, PrefixSet],
+    taken: Collection[str] = frozenset(),
+) -> Iterator[list[str]]:
+    """The lines of each term; names that are ``taken`` in its filter get a number behind them."""
+    for rule in rules_of(given, attachment, family):
+        if rule.box.pieces is not None and Piece.LATER in rule.box.pieces:
+            continue  # no term of ours asks for later fragments, so none need be let through first
+        name = set_name(rule.id, 60)
+        name = next(each for each in chain((name,), (f"{name}-{at}" for at in count(2))) if each not in taken)
+        conditions = list(_conditions(rule, used))
+        asked = ["                from {", *(f"                    {line}" for line in conditions)]
+        yield [
+            f"            /* {remark(rule)} */",
+            f"            term {name} {{",
+            *([*asked, "                }"] if conditions else []),
+            "                then {",
+            f"                    count {name};",
+            f"                    {'discard' if rule.verdict is Verdict.DROP else 'accept'};",
+            "                }",
+            "            }",
+        ]
 
 
 def _conditions(rule: Rule, used: dict[str, PrefixSet]) -> Iterator[str]:
@@ -122,8 +161,6 @@ def _conditions(rule: Rule, used: dict[str, PrefixSet]) -> Iterator[str]:
         yield f"tcp-flags {_FLAGS[box.tcp]};"
     if box.pieces == frozenset({Piece.OFFSET_ONE}):
         yield "fragment-offset 1;"
-    elif box.pieces is not None and Piece.LATER in box.pieces:
-        yield "fragment-offset 1-8191;"
     elif box.pieces == frozenset({Piece.READABLE}) and box.family == 4:
         yield "fragment-offset 0;"
 

@@ -8,15 +8,16 @@ before the general permits.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from rearguard.filters.lines import AccessList, Line, decide
 from rearguard.filters.model import Verdict
-from rearguard.filters.prove.equal import compare
+from rearguard.filters.prove.equal import compare, unneeded
 from rearguard.filters.prove.words import by_line, packet_words
 from rearguard.model.errors import UsageError
 
-__all__ = ["joined", "place_of"]
+__all__ = ["joined", "lean", "place_of"]
 
 
 def place_of(wanted: AccessList, section: tuple[Line, ...], existing: AccessList) -> int:
@@ -56,3 +57,19 @@ def place_of(wanted: AccessList, section: tuple[Line, ...], existing: AccessList
 def joined(existing: AccessList, section: tuple[Line, ...], at: int) -> AccessList:
     """The existing list with the section before one of its positions."""
     return replace(existing, lines=(*existing.lines[:at], *section, *existing.lines[at:]))
+
+
+def lean(given: AccessList, ours: Collection[int]) -> tuple[AccessList, frozenset[int]]:
+    """Without those of our lines (by position) that change nothing; and which positions these were."""
+    read = given
+    left = list(range(len(given.lines)))
+    while spare := [at for at in unneeded(read) if left[at] in ours]:
+        # Two lines may each be spare because of the other: the last one goes, then it is asked again, unless all
+        # of them can go together.
+        for gone in (frozenset(spare), frozenset(spare[-1:])):
+            tried = read.without(*gone)
+            if len(gone) == 1 or compare(read, tried).equal:
+                read = tried
+                left = [position for at, position in enumerate(left) if at not in gone]
+                break
+    return read, frozenset(range(len(given.lines))).difference(left)

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from rearguard.filters.model import Attachment, Filter, Left, Piece, PortSet, Rule, TcpClass, Verdict
+from rearguard.filters.render.reading import pointer
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.prefixes import PrefixSet
 
@@ -249,9 +250,8 @@ def _outside(given: Filter) -> Iterable[str]:
 
 
 def _why(rule: Rule) -> str:
-    if rule.drop is None:
-        return rule.text
-    return f"drop[{rule.drop}] until {rule.review_by}: {rule.basis}"
+    why = rule.text if rule.drop is None else f"drop[{rule.drop}] until {rule.review_by}: {rule.basis}"
+    return ": ".join(part for part in (pointer(rule), why) if part)
 
 
 def _visible(text: str) -> str:

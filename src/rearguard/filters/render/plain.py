@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 from rearguard.filters.model import Rule
+from rearguard.filters.render.reading import pointer
 
 __all__ = ["digest_of", "plain", "remark", "set_name"]
 
@@ -28,10 +29,9 @@ def plain(text: str, longest: int = LONGEST) -> str:
 
 
 def remark(rule: Rule) -> str:
-    """What is written beside a rule: its id, why it is there and until when (rule C7)."""
-    if rule.drop is None:
-        return plain(f"{rule.id}: {rule.text}")
-    return plain(f"{rule.id}: drop {rule.drop} until {rule.review_by}: {rule.basis}")
+    """What is written beside a rule: its id, where to read on, until when and why it is there (rule C7)."""
+    why = rule.text if rule.drop is None else f"until {rule.review_by}: {rule.basis}"
+    return plain(": ".join(part for part in (rule.id, pointer(rule), why) if part))
 
 
 def set_name(name: str, longest: int = 31) -> str:
