@@ -16,7 +16,7 @@ from tests.sources.containers import read
 
 from rearguard import cli
 from rearguard.model.bits import TCP, UDP, WHY_QUOTED
-from rearguard.sources import Options, open_source
+from rearguard.sources import Options, inputs, open_source
 from rearguard.sources.exports_hint import SEVERAL, carries_exports
 
 TIME = 1_700_000_000_000_000_000
@@ -121,6 +121,21 @@ def test_a_capture_of_exports_that_is_read_as_traffic_gets_a_hint(
     assert cli.run(["analyze", samples, "--policy", policy, "--json", "--exports"]) == 0
     assert "look like flow exports" not in capsys.readouterr().err
     assert not carries_exports(capture)
+
+
+@pytest.mark.parametrize(("carries", "exports"), [(True, False), (True, True), (False, False)])
+def test_the_hint_is_given_of_standard_input_too(
+    lab: tuple[str, str, str, str], capsys: Any, monkeypatch: pytest.MonkeyPatch, carries: bool, exports: bool
+) -> None:
+    """It can be read only once: what is looked at is what is read."""
+    capture, policy, samples, _ = lab
+    with Path(samples if carries else capture).open("rb") as stream:
+        monkeypatch.setattr(inputs, "FILE_OF_STDIN", stream.fileno())
+        command = ["analyze", "-", capture, "--policy", policy, "--json", *(["--exports"] if exports else [])]
+        assert cli.run(command) in (0, 4)
+    told = capsys.readouterr().err
+    assert ("standard input: the UDP payloads look like flow exports" in told) is (carries and not exports)
+    assert f"{capture}: the UDP payloads" not in told
 
 
 @pytest.mark.parametrize(("exports", "expected"), [(SEVERAL - 1, False), (SEVERAL, True)])

@@ -9,7 +9,7 @@ import pytest
 from tests.report.build import source
 
 from rearguard.contacts.view import SourceInfo
-from rearguard.report.flow_notes import _lost, _unread, flow_notes
+from rearguard.report.flow_notes import _lost, _several_rates, _unread, flow_notes
 from rearguard.sources.reader import Exporter
 
 
@@ -63,3 +63,40 @@ def test_a_single_data_set_without_template_is_one() -> None:
 def test_captures_of_packets_need_none_of_it() -> None:
     view = SimpleNamespace(sources=[info(format="pcap", records=0)], rates=())
     assert flow_notes(cast("Any", view), cast("Any", None)) == ()
+
+
+def _rated(*spread: int, since: int | None = None, name: str = "192.0.2.1") -> Exporter:
+    least, most, last = spread
+    return Exporter(
+        name, rate=last, rate_from="options", rate_least=least, rate_most=most, rate_since=since, kind="IPFIX"
+    )
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ([[_rated(100, 100, 100)], [_rated(100, 100, 100)]], None),
+        ([[_rated(100, 1000, 1000, since=60 * SECOND)]], "at last 1:1,000 since 1970-01-01 00:01:00 UTC"),
+        ([[_rated(100, 1000, 100)]], "at last 1:100 (known from options)"),
+        ([[_rated(100, 100, 100)], [_rated(1000, 1000, 1000)]], "1:1,000 since 1970-01-01 00:00:01 UTC"),
+        ([[_rated(100, 1000, 1000, since=0)], [_rated(100, 100, 100)]], "at last 1:100 (known from options)"),
+        ([[_rated(0, 0, 100)], [_rated(0, 0, 100)]], None),  # a source that knows the last rate only
+        ([[_rated(100, 100, 100)], [_rated(10, 10, 10, name="192.0.2.2")]], None),
+    ],
+)
+def test_every_rate_of_an_exporter_is_told(sources: list[list[Exporter]], said: str | None) -> None:
+    infos = [info(exporters=tuple(one), first_seen=at * SECOND) for at, one in enumerate(sources)]
+    told = list(_several_rates(cast("Any", SimpleNamespace(sources=infos))))
+    assert len(told) == (said is not None)
+    if said is not None:
+        assert said in told[0]
+        assert "sampled at several rates, 1:100 to 1:1,000" in told[0]
+
+
+def test_many_changing_exporters_are_counted() -> None:
+    many = tuple(_rated(1, 2, 2, name=f"192.0.2.{k}") for k in range(7))
+    *_, last = _several_rates(cast("Any", SimpleNamespace(sources=[info(exporters=many)])))
+    assert last == "2 more exporters told several sampling rates"

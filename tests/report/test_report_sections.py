@@ -9,9 +9,12 @@ import pytest
 from tests.report.build import analysis, finding, nothing
 from tests.report.rich import rich
 from tests.report.spoken import ATTACKER, FELL, border, edge, exchange, nothing_dropped, what_if
+from tests.report.test_report_findings_json import check
 from tests.report.test_report_html import Shape, shape
 
+from rearguard.catalogue import load as load_catalogue
 from rearguard.lessons import load
+from rearguard.lessons.graph import load_graph
 from rearguard.model.finding import Kind, Severity
 from rearguard.report.analysis import Analysis
 from rearguard.report.finding_rows import AT_ONCE
@@ -87,6 +90,21 @@ def test_the_filter_is_told_with_its_replay_and_its_text() -> None:
     assert "from our devices to the outside" in told
     assert "table inet rearguard" in told
     assert "ip daddr" in told
+
+
+def test_each_drop_leads_to_its_lesson_in_the_page_and_in_the_document() -> None:
+    made = rich()
+    told = text(made)
+    (written,) = check(made)["filter"]["edges"]
+    assert {each["verdict"] for each in written["rules"]} == {"pass", "drop"}
+    for rule in written["rules"]:
+        assert bool(rule["lessons"]) == (rule["verdict"] == "drop"), rule["id"]
+        if rule["drop"] is not None:
+            assert all(load_catalogue().get(name) for name in rule["lessons"])
+        for name in rule["lessons"]:
+            assert load_graph().resolve(name).kind in {"interface", "shape"}
+            assert f"rearguard lessons show {name}" in told
+            assert rule["id"] in told
 
 
 def test_without_a_drop_there_are_what_ifs() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.report import words
 from rearguard.report.escape import visible
+from rearguard.report.lesson_rows import drop_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +91,7 @@ def border_rows(analysis: Analysis) -> dict[str, Any] | None:
         "not_stoppable": [_not_stoppable(item) for item in border.not_stoppable if item.contacts],
         "left": [_left(item) for item in border.left[:MOST_WHAT_IFS]],
         "what_ifs": [_what_if(item, titles) for item in border.what_ifs[:MOST_WHAT_IFS]],
+        "lessons": drop_rows(border),
         "what_ifs_hidden": max(len(border.what_ifs) - MOST_WHAT_IFS, 0),
     }
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rearguard.model.finding import Finding
     from rearguard.report.analysis import Analysis
-    from rearguard.report.inventory import Inventory, ModelLine
+    from rearguard.report.cases.models import ModelLine
+    from rearguard.report.inventory import Inventory
     from rearguard.report.subscribers import Subscribers
 
 __all__ = ["MOST_DEVICES", "device_rows", "model_rows"]

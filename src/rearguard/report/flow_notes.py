@@ -4,13 +4,15 @@ what sampling does to every figure (rules A6, B7, B14; DESIGN section 7)."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rearguard.detect.estimate import chance_seen, must_touch, needed
 from rearguard.model import bits
+from rearguard.report.words import time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rearguard.contacts.view import SourceInfo, View
     from rearguard.policy import Policy
@@ -49,6 +51,7 @@ def flow_notes(view: View, policy: Policy) -> tuple[str, ...]:
         notes.extend(_flags(view))
     notes.extend(_unread(flows))
     notes.extend(_lost(exporters))
+    notes.extend(_several_rates(view))
     notes.extend(_sampling(view, policy))
     return tuple(notes)
 
@@ -105,6 +108,41 @@ def _lost(exporters: Iterable[Exporter]) -> Iterator[str]:
             f"{_many(count, 'data set')} of {_many(len(blind), 'exporter')} came without a template and could not"
             " be read; record for longer than the exporters' template timeout"
         )
+
+
+def _several_rates(view: View) -> Iterator[str]:
+    """Exporters whose rate changed while they were heard, in one file or from one file to the next."""
+    heard: dict[tuple[str, int, str], list[tuple[SourceInfo, Exporter]]] = {}
+    for source in sorted(view.sources, key=lambda one: one.first_seen or 0):
+        for each in source.exporters:
+            if each.rate:
+                heard.setdefault((each.name, each.domain, each.kind), []).append((source, each))
+    told = [sentence for found in heard.values() if (sentence := _rates_of(found))]
+    yield from told[:MOST]
+    if told[MOST:]:
+        yield f"{_many(len(told) - MOST, 'more exporter')} told several sampling rates"
+
+
+def _rates_of(found: Sequence[tuple[SourceInfo, Exporter]]) -> str:
+    """The sentence about one exporter, given in the order of its sources; "" where it told one rate only."""
+    exporters = [each for _, each in found]
+    rates = {rate for each in exporters for rate in (each.rate, each.rate_least, each.rate_most) if rate}
+    if len(rates) == 1:
+        return ""
+    within = [each for each in exporters if each.rate_least != each.rate_most]
+    between = [later for (_, one), later in pairwise(found) if one.rate != later[1].rate]
+    since = None
+    if len(within) == 1 and not between:
+        since = within[0].rate_since
+    elif len(between) == 1 and not within:
+        since = between[0][0].first_seen
+    last = exporters[-1]
+    return (
+        f"Exporter {last.name or 'without an address'} (domain {last.domain}): sampled at several rates,"
+        f" 1:{min(rates):,} to 1:{max(rates):,}, at last 1:{last.rate:,}"
+        f"{'' if since is None else f' since {time_text(since)}'} (known from {last.rate_from}); each record counts"
+        " at the rate that held for it"
+    )
 
 
 def _sampling(view: View, policy: Policy) -> Iterator[str]:

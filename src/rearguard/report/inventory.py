@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.model.address import Address, Network
-from rearguard.model.errors import InputError, Place
 from rearguard.model.finding import Finding
 from rearguard.report.cases.cells import read_prefix, read_yes
 from rearguard.report.cases.concern import Concern, Hits, concerns, own_end, read_network
 from rearguard.report.cases.index import PrefixRows
+from rearguard.report.cases.models import ModelLine, model_lines
 from rearguard.report.cases.moved_ports import MovedPorts, MovedPortsBuilder, port_notes, read_url
-from rearguard.report.cases.table import CellError, Column, Problems, Row, read_table
+from rearguard.report.cases.table import CellError, Column, Problems, Row, fill_table
 from rearguard.report.cases.versions import at_least
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rearguard.policy import Policy
     from rearguard.report.subscribers import Subscribers
 
-__all__ = ["COLUMNS", "MAX_DEVICES", "Device", "Inventory", "ModelLine", "load_inventory"]
+__all__ = ["COLUMNS", "MAX_DEVICES", "Device", "Inventory", "load_inventory"]
 
 MAX_DEVICES = 10_000_000
 
@@ -58,26 +58,6 @@ class Device:
     firmware: str
     fixed: bool | None
     line: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLine:
-    """How one model with one firmware fared. All are numbers of devices of the inventory.
-
-    ``affected`` were concerned by any finding (an attack, exposure, compromise ...), ``exposed`` and
-    ``compromised`` by one of that kind; ``fixed`` are told to be fixed, ``unfixed`` not to be; of the rest the
-    inventory does not tell. ``fixed_affected``: fixed ones among the affected, where the fix should be doubted.
-    """
-
-    model: str
-    firmware: str
-    devices: int
-    affected: int
-    exposed: int
-    compromised: int
-    fixed: int
-    unfixed: int
-    fixed_affected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +107,7 @@ class Inventory:
             for concern in concerns(finding, self._knows(subscribers), hits):
                 for row in self._rows_of(concern, subscribers):
                     happened.setdefault(row, set()).add(concern.happened)
-        return self._lines(happened)
+        return model_lines(self.kinds, self.kind, self.fixed, happened)
 
     def notes(self, policy: Policy, catalogue: Catalogue) -> tuple[str, ...]:
         """What its reader should know: ports that are not watched, devices that stand there twice."""
@@ -192,37 +172,6 @@ class Inventory:
             told = {"models": dict(sorted(Counter(device.model for device in devices).items()))}
         return replace(finding, details={**finding.details, "inventory": told})
 
-    def _lines(self, happened: dict[int, set[str]]) -> tuple[ModelLine, ...]:
-        """One line a model and firmware, the worst first."""
-        size = len(self.kinds)
-        devices = np.bincount(self.kind, minlength=size)
-        fixed = np.bincount(self.kind[self.fixed == 1], minlength=size)
-        unfixed = np.bincount(self.kind[self.fixed == 0], minlength=size)
-        concerned: dict[int, list[int]] = {}
-        for row in happened:
-            concerned.setdefault(int(self.kind[row]), []).append(row)
-        lines = []
-        for number, (model, firmware) in enumerate(self.kinds):
-            rows = concerned.get(number, [])
-            lines.append(
-                ModelLine(
-                    model=model,
-                    firmware=firmware,
-                    devices=int(devices[number]),
-                    affected=len(rows),
-                    exposed=sum("exposed" in happened[row] for row in rows),
-                    compromised=sum("compromised" in happened[row] for row in rows),
-                    fixed=int(fixed[number]),
-                    unfixed=int(unfixed[number]),
-                    fixed_affected=sum(int(self.fixed[row]) == 1 for row in rows),
-                )
-            )
-        return tuple(sorted(lines, key=_worst_first))
-
-
-def _worst_first(line: ModelLine) -> tuple[int, int, int, int, str, str]:
-    return -line.compromised, -line.exposed, -line.affected, -line.devices, line.model, line.firmware
-
 
 def _moments(concern: Concern) -> Iterator[tuple[Address, int | None, int]]:
     """The own address, port and time of each record; without records the beginning of the finding."""
@@ -236,22 +185,9 @@ def _moments(concern: Concern) -> Iterator[tuple[Address, int | None, int]]:
 
 def load_inventory(path: str | Path, *, limit: int = MAX_DEVICES) -> Inventory:
     """Read a table of devices. Raises :class:`InputError` with file, line, column and remedy."""
-    problems = Problems(str(path))
     table = _Table()
-    for row in read_table(path, COLUMNS, problems, _NEEDED):
-        if len(table.line) >= limit:
-            raise InputError(
-                f"more than {limit:,} devices",
-                remedy="keep the devices of the networks that are looked at",
-                place=Place(file=str(path), line=row.line),
-            )
-        table.add(row, problems)
-    if not table.line:
-        raise InputError(
-            "the table has no device",
-            remedy="write one line a device below the header",
-            place=Place(file=str(path)),
-        )
+    remedy = "keep the devices of the networks that are looked at"
+    fill_table(path, COLUMNS, _NEEDED, table, one="device", most=limit, fewer=remedy)
     return table.finish(str(path))
 
 
@@ -266,6 +202,9 @@ class _Table:
         self.moved = MovedPortsBuilder()
         self.compared: dict[tuple[str, str], bool | None] = {}
         self.twice = 0
+
+    def __len__(self) -> int:
+        return len(self.line)
 
     def add(self, row: Row, problems: Problems) -> None:
         """Read one line; what is wrong with it goes to ``problems``."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rearguard.catalogue import Catalogue
-    from rearguard.contacts.reducer import Lanes
+    from rearguard.contacts.lanes import Lanes
     from rearguard.dialogue.exchange import Exchange
     from rearguard.model.guard import Guard
 

@@ -13,6 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rearguard.filters.render.reading import reading_list
+from rearguard.lessons import load as load_lessons
+from rearguard.lessons.graph import load_graph
+from rearguard.lessons.reading import readings
 from rearguard.report import words
 from rearguard.report.escape import visible
 from rearguard.report.replaying import TOGETHER
@@ -73,6 +77,7 @@ def _parts(found: Replaying) -> Iterator[RenderableType]:
         )
         yield from _more(len(found.hits))
     yield from _remaining(found)
+    yield from _lessons(found)
     yield from _also(found.also)
 
 
@@ -165,6 +170,17 @@ def _remaining(found: Replaying) -> Iterator[RenderableType]:
 
 def _indented(text: str, columns: int) -> Padding:
     return Padding(Text(text), (0, 0, 0, columns))
+
+
+def _lessons(found: Replaying) -> Iterator[RenderableType]:
+    """What the drops of the filter lead to."""
+    names = dict.fromkeys(name for each in found.border.edges for name in reading_list(each.filter))
+    if not names:
+        return
+    yield from _headed("What earlier incidents teach about what is dropped here")
+    for each in readings(load_graph(), load_lessons(), names).values():
+        yield _indented(f"{each.name}: {each.sentence}", 2)
+        yield Padding(Text(each.show, no_wrap=True, overflow="ignore"), (0, 0, 0, 4))
 
 
 def _also(also: Sequence[Also]) -> Iterator[RenderableType]:

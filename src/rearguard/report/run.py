@@ -18,7 +18,7 @@ from rearguard.contacts.guarding import build_guard, controllers_guard
 from rearguard.contacts.observing import places_of
 from rearguard.contacts.reading import Reading, read
 from rearguard.contacts.settle import Settled, settle
-from rearguard.contacts.view import View
+from rearguard.contacts.view import RECORD_BITS, View
 from rearguard.contacts.warming import flow_samples, sample_pcap, sample_pcapng
 from rearguard.detect import run as detect
 from rearguard.filters.border import border
@@ -34,7 +34,8 @@ from rearguard.report.shadowserver import joined
 from rearguard.report.shadowserver_reports import load_reports
 from rearguard.report.subscribers import load_subscribers
 from rearguard.sources import Options, expand
-from rearguard.sources.exports_hint import exports_hint
+from rearguard.sources.exports.carried import Carried
+from rearguard.sources.exports_hint import FirstLook, exports_hint, several_exports
 from rearguard.sources.inputs import STDIN
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def analyze(
     policy = policy_from_flags(networks, controllers, drops, base, catalogue)
     known_devices = load_inventory(inventory) if inventory is not None else None
     known_lines = load_subscribers(subscribers) if subscribers is not None else None
-    options = Options(exports=exports, columns=tuple(policy.columns.items()))
+    options = Options(
+        exports=exports, columns=tuple(policy.columns.items()), carried=Carried() if exports else None
+    )
     left_out: list[str] = []
     uris = expand(paths, options, lambda uri, error: left_out.append(f"{uri} ({error.problem[:120]})"))
     notes = [str(notice) for notice in policy.warnings] if policy.networks else []
@@ -94,7 +97,9 @@ def analyze(
             f"Left out of the folders, because it cannot be read: {'; '.join(left_out[:3])}{more}; name a file"
             " itself to be told what to do"
         )
-    if not exports:
+    if exports:
+        workers = 1 if several_exports(uris, options) else workers  # one hands its templates on to the next
+    else:
         notes.extend(exports_hint(uris))
     clock("policy")
     folder = Path(tempfile.mkdtemp(prefix="rearguard-"))
@@ -104,7 +109,9 @@ def analyze(
             notes.extend(told)
             clock("first pass")
         reports = load_reports(shadowserver, policy, catalogue) if shadowserver else None
-        view = _view(uris, policy, catalogue, folder, workers, progress, clock, options)
+        look = FirstLook()
+        view = _view(uris, policy, catalogue, folder, workers, progress, clock, options, look)
+        notes.extend(look.hint(_pointers_of_stdin(view)))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -165,14 +172,16 @@ def _view(
     progress: Progress,
     clock: _Clock,
     options: Options,
+    look: FirstLook,
 ) -> View:
     """Read everything once and judge it."""
     guard = build_guard(policy, catalogue)
     listening = Listening(guard, controllers_guard(policy), folder)
+    looked_at = STDIN in uris and not options.exports
     progress.start(_total(uris), "reading")
     reading = read(
-        uris, guard, folder,
-        workers=workers, advance=progress.advance, listen=listening.begin, options=options,
+        uris, guard, folder, workers=workers, advance=progress.advance, options=options,
+        listen=look.around(listening.begin) if looked_at else listening.begin,
     )  # fmt: skip
     progress.done()
     clock("reading")
@@ -243,10 +252,14 @@ def _total(uris: Sequence[str]) -> int | None:
     return None if STDIN in uris else sum(Path(uri).stat().st_size for uri in uris)
 
 
+def _pointers_of_stdin(view: View) -> list[int]:
+    return [job << RECORD_BITS for job, (file, _) in enumerate(view.spans) if view.sources[file].uri == STDIN]
+
+
 def _connect(folder: Path, policy: Policy) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    return duckdb.connect(
+    con = duckdb.connect(
         config={
             "memory_limit": f"{policy.limits.memory_mb}MiB",
             "temp_directory": str(folder / "duckdb"),
@@ -254,6 +267,9 @@ def _connect(folder: Path, policy: Policy) -> duckdb.DuckDBPyConnection:
             "threads": min(2, len(os.sched_getaffinity(0))),
         }
     )
+    # Without a script (python -c, a notebook) DuckDB draws a bar on standard output, which is ours for JSON.
+    con.execute("SET enable_progress_bar = false")
+    return con
 
 
 def _observer_name(reading: Reading, number: int) -> str:

@@ -86,6 +86,7 @@ def _connection(con: Any, folder: Path, own: Iterable[Network], names: Pseudonym
     made = duckdb.connect(
         config={"memory_limit": limit, "threads": threads, "temp_directory": str(folder / "duckdb")}
     )
+    made.execute("SET enable_progress_bar = false")
     for table in (*_PAIRED, "census"):
         made.execute(f"CREATE VIEW {table} AS FROM read_parquet('{place}/{table}.parquet')")
     return made

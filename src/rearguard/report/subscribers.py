@@ -19,11 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.model.address import Address
-from rearguard.model.errors import InputError, Place
 from rearguard.report.cases.cells import read_ports, read_prefix
 from rearguard.report.cases.index import PrefixRows
 from rearguard.report.cases.overlaps import Overlap, Overlaps, find_overlaps
-from rearguard.report.cases.table import CellError, Column, Problems, Row, read_table, read_time
+from rearguard.report.cases.table import CellError, Column, Problems, Row, fill_table, read_time
 from rearguard.report.cases.texts import Texts
 
 __all__ = ["ALWAYS", "COLUMNS", "MAX_LEASES", "NEVER", "Lease", "Subscribers", "load_subscribers"]
@@ -167,22 +166,9 @@ class Subscribers:
 
 def load_subscribers(path: str | Path, *, limit: int = MAX_LEASES) -> Subscribers:
     """Read a table of leases. Raises :class:`InputError` with file, line, column and remedy."""
-    problems = Problems(str(path))
     table = _Table()
-    for row in read_table(path, COLUMNS, problems, _NEEDED):
-        if len(table.line) >= limit:
-            raise InputError(
-                f"more than {limit:,} leases",
-                remedy="keep the leases that touch the time of the capture",
-                place=Place(file=str(path), line=row.line),
-            )
-        table.add(row, problems)
-    if not table.line:
-        raise InputError(
-            "the table has no lease",
-            remedy="write one line a lease below the header",
-            place=Place(file=str(path)),
-        )
+    remedy = "keep the leases that touch the time of the capture"
+    fill_table(path, COLUMNS, _NEEDED, table, one="lease", most=limit, fewer=remedy)
     return table.finish(str(path))
 
 
@@ -195,6 +181,9 @@ class _Table:
         self.start, self.end = array("q"), array("q")
         self.line = array("I")
         self.names, self.contacts = Texts(), Texts()
+
+    def __len__(self) -> int:
+        return len(self.line)
 
     def add(self, row: Row, problems: Problems) -> None:
         """Read one line; what is wrong with it goes to ``problems``."""

@@ -13,11 +13,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from rearguard.model.errors import InputError, Place, RearguardError
 
-__all__ = ["PROBLEMS", "CellError", "Column", "Problems", "Row", "TableError", "read_table", "read_time"]
+__all__ = [
+    "PROBLEMS",
+    "CellError",
+    "Column",
+    "Filled",
+    "Problems",
+    "Row",
+    "TableError",
+    "fill_table",
+    "read_time",
+]
 
 PROBLEMS = 10
 """So many problems are told of one file before the rest is given up."""
@@ -102,13 +112,50 @@ class Row:
         return f"column {at + 1} ({name})" if at is not None else ""
 
 
-def read_table(
+class Filled(Protocol):
+    """What the rows of a table are put into."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, row: Row, problems: Problems, /) -> None:
+        """Take one row; what is wrong with it goes to ``problems``."""
+
+
+def fill_table(
+    path: str | Path,
+    columns: Sequence[Column],
+    needed: Iterable[Sequence[str]],
+    filled: Filled,
+    *,
+    one: str,
+    most: int,
+    fewer: str,
+) -> None:
+    """Put the rows of a table into ``filled``: at least one, and ``most`` at the most.
+
+    ``needed``: groups of names; of each group one column must be there. ``one``: what a row is (``lease``);
+    ``fewer``: what to do about too many. Raises :class:`InputError` when the file cannot be used,
+    :class:`TableError` when its header or cells cannot.
+    """
+    problems = Problems(str(path))
+    for row in _read_table(path, columns, problems, needed):
+        if len(filled) >= most:
+            raise InputError(
+                f"more than {most:,} {one}s", remedy=fewer, place=Place(file=str(path), line=row.line)
+            )
+        filled.add(row, problems)
+    if not len(filled):
+        raise InputError(
+            f"the table has no {one}",
+            remedy=f"write one line a {one} below the header",
+            place=Place(file=str(path)),
+        )
+
+
+def _read_table(
     path: str | Path, columns: Sequence[Column], problems: Problems, needed: Iterable[Sequence[str]]
 ) -> Iterator[Row]:
-    """The rows of a table. ``needed``: groups of names; of each group one column must be there.
-
-    Raises :class:`InputError` when the file cannot be read, :class:`TableError` when its header is no use.
-    """
+    """The rows of a table."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as stream:
             yield from _rows(stream, str(path), columns, problems, needed)
