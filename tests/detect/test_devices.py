@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detect.build import SECOND, START, contact, detect, devices, kinds, of, policy, strangers
+from rearguard.detect import flood as flooding
 from rearguard.model import bits
 
 FLOW = bits.KNOWN_FLAGS
@@ -225,6 +226,22 @@ def test_too_many_initiations_a_minute_at_one_device_are_a_flood() -> None:
     [flood] = of(detect(contact(tries=120, lasts=30)), "flood")
     assert flood.details["peak_per_minute"] == pytest.approx(120, abs=0.1)
     assert of(detect(contact(tries=1200, lasts=3600)), "flood") == []
+
+
+@pytest.mark.parametrize(("heaps", "most"), [(8, 1 << 20), (0, 1), (1000, 1 << 20), (8, 2)])
+def test_a_flooded_device_is_found_in_any_number_of_heaps(
+    monkeypatch: pytest.MonkeyPatch, heaps: int, most: int
+) -> None:
+    monkeypatch.setattr(flooding, "HEAPS", heaps)
+    monkeypatch.setattr(flooding, "MOST_HEAPS", most)
+    quiet = [contact(server=f"198.51.100.{k}", tries=100, lasts=30) for k in range(1, 60)]
+    loud = [
+        contact(client, server, tries=70, lasts=30)
+        for client in ("203.0.113.1", "203.0.113.2")
+        for server in ("198.51.100.77", "2001:db8:c:7::1")
+    ]
+    found = of(detect(*quiet, *loud), "flood")
+    assert {one.subject.address for one in found} == {"198.51.100.77", "2001:db8:c:7::1", "customers"}
 
 
 def test_many_sources_add_up_at_their_common_time_only() -> None:

@@ -121,7 +121,7 @@ class Compromised:
     def conclude(self, context: Context) -> Conclusion:
         fallen = by_device(context)
         chosen = _spreading(context)
-        portraits = draw(context) if chosen else {}
+        portraits = draw(context, (group["gid"] for group in chosen)) if chosen else {}
         networks = (
             {
                 row["gid"]: row["network"]

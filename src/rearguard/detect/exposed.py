@@ -18,7 +18,7 @@ interface; networks where several subscribers share an address (rule A7); intern
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rearguard.detect import wording
@@ -44,7 +44,7 @@ TALKATIVE = 2048
 
 CHOSEN_SQL = """
 CREATE OR REPLACE TEMP VIEW answers AS
-SELECT * FROM touches WHERE way = 0 AND packets_s > 0 AND coalesce(listener, 'device') = 'device';
+SELECT * FROM touches WHERE way = 0 AND packets_s > 0 AND on_device;
 
 CREATE OR REPLACE TEMP VIEW proofs AS
 SELECT
@@ -150,7 +150,7 @@ class Exposed:
         chosen = rows(con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        portraits = draw(context, by_listener=True)
+        portraits = draw(context, (group["gid"] for group in chosen), by_listener=True)
         heard = {row["gid"]: Heard.of(row) for row in rows(con, HEARD_SQL)}
         findings = tuple(
             _finding(group, portraits[group["gid"]], heard.get(group["gid"], Heard()), context)
@@ -194,7 +194,7 @@ def _finding(group: dict[str, Any], portrait: Portrait, heard: Heard, context: C
     )
     return make(
         Kind.EXPOSED_DEVICE,
-        replace(portrait, evidence=tuple(evidence), fingerprints=()),
+        portrait,
         subject=Subject("device", address, True),
         entry=entry,
         way=INBOUND,
@@ -214,6 +214,8 @@ def _finding(group: dict[str, Any], portrait: Portrait, heard: Heard, context: C
             "only_surveyors": portrait.all_surveyor,
             "answers_on_ports": group["open_ports"],
         },
+        evidence=tuple(evidence),
+        fingerprints=(),
     )
 
 

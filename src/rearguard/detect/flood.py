@@ -31,6 +31,11 @@ __all__ = ["Flood"]
 NETWORK_DEVICES = 50
 """A network is flooded from the rate on that so many of its devices would be."""
 
+HEAPS = 8
+"""So many heaps of devices for each flood that all initiations together would make."""
+MOST_HEAPS = 1 << 20
+"""What does not cost more memory than the devices themselves."""
+
 LOAD_SQL = """
 CREATE OR REPLACE TEMP VIEW loads AS
 SELECT
@@ -41,13 +46,20 @@ WHERE way <> 1 AND interface IS NOT NULL AND tries > 0
 UNION ALL
 SELECT interface, way, network, NULL, NULL, minute * 60, 60, tries, 1 FROM fact_crowd;
 
+-- Devices are told apart only where a handful of them, taken together, got as much as a flood of one.
+CREATE OR REPLACE TEMP TABLE heaps AS
+SELECT interface, way, {heap} AS heap
+FROM loads WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device};
+
 CREATE OR REPLACE TEMP TABLE candidates AS
 SELECT row_number() OVER ()::INTEGER AS gid, *
 FROM (
     SELECT
         interface, way, device_hi, device_lo, NULL::VARCHAR AS network, max(rate) AS rate,
         sum(tries)::BIGINT AS tries
-    FROM loads WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device}
+    FROM (SELECT *, {heap} AS heap FROM loads WHERE device_hi IS NOT NULL)
+    SEMI JOIN heaps USING (interface, way, heap)
+    GROUP BY interface, way, device_hi, device_lo HAVING sum(tries) >= {device}
     UNION ALL
     SELECT
         interface, way, NULL, NULL, network, max(rate), sum(tries)::BIGINT
@@ -132,7 +144,9 @@ class Flood:
         device, network = thresholds.flood_per_minute, thresholds.flood_per_minute * NETWORK_DEVICES
         if overview.initiations < device and not overview.crowds:
             return Conclusion()
-        con.execute(LOAD_SQL.format(device=device, network=network))
+        heaps = min(MOST_HEAPS, max(1, overview.initiations * HEAPS // device))
+        heap = f"(xor(device_hi, device_lo) % {heaps})::UINTEGER"
+        con.execute(LOAD_SQL.format(device=device, network=network, heap=heap))
         if not rows(con, "FROM candidates LIMIT 1"):
             return Conclusion()
         bars = [
@@ -152,7 +166,7 @@ class Flood:
         chosen = rows(con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        portraits = draw(context)
+        portraits = draw(context, (group["gid"] for group in chosen))
         crowds = {row["gid"]: row for row in rows(con, CROWDS_SQL.format(evidence=limits.evidence))}
         findings = tuple(
             _finding(

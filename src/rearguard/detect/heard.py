@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from rearguard.catalogue.model import Listener
 from rearguard.detect.answers import came_back, step_of
+from rearguard.detect.touches import shared_ports
 
 if TYPE_CHECKING:
     import duckdb
@@ -43,16 +44,15 @@ def proving(catalogue: Catalogue) -> frozenset[str]:
 
 
 def tell(con: duckdb.DuckDBPyConnection, exchanges: Sequence[Exchange], catalogue: Catalogue) -> bool:
-    """Make both tables in ``con``; whether any listener is proven."""
+    """Make both tables in ``con``; whether a listener is proven on a port where that is in doubt."""
     con.register(
         "told", _table([one for one in exchanges if one.answered is not None and not one.incidental])
     )
     names = ", ".join(f"'{name}'" for name in sorted(proving(catalogue))) or "''"
     con.execute(PROVEN_SQL.format(proving=names))
     con.unregister("told")
-    found = con.execute("SELECT count(*) FROM proven").fetchone()
-    assert found is not None
-    return bool(found[0])
+    found = con.execute("SELECT DISTINCT port, proto FROM proven").fetchall()
+    return not {(port, proto) for _, proto, port in shared_ports(catalogue)}.isdisjoint(found)
 
 
 def _table(answered: Sequence[Exchange]) -> pa.Table:

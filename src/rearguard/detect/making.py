@@ -24,6 +24,8 @@ __all__ = ["MAX_PORTS", "Figures", "known_elsewhere", "make", "transport"]
 MAX_PORTS = 1024
 """Ports that a finding lists; a sweep of all 65,536 says how many more there were."""
 
+_TRANSPORTS = {bits.TCP: "tcp", bits.UDP: "udp"}
+
 
 class Figures(Protocol):
     """What a group comes to, in the words of :class:`~rearguard.model.finding.Finding`."""
@@ -66,8 +68,11 @@ def make(
     labels: Iterable[str] = (),
     attacks: Iterable[Attack] = (),
     shows: Iterable[str] = (),
+    evidence: tuple[Evidence, ...] | None = None,
+    fingerprints: tuple[str, ...] | None = None,
 ) -> Finding:
-    """The finding; ``severity`` comes with its reason, ``way`` is a direction's number.
+    """The finding; ``severity`` comes with its reason, ``way`` is a direction's number. ``evidence`` and
+    ``fingerprints`` stand in place of those of the figures.
 
     ``attacks`` are those that were seen, the most telling first; ``shows`` are mechanisms that this conclusion
     itself shows, whatever the interface is.
@@ -90,9 +95,9 @@ def make(
         first_seen=figures.first,
         last_seen=figures.last,
         outcomes=figures.outcomes,
-        fingerprints=figures.fingerprints,
+        fingerprints=figures.fingerprints if fingerprints is None else fingerprints,
         labels=tuple(labels),
-        evidence=figures.evidence,
+        evidence=figures.evidence if evidence is None else evidence,
         reason=reason,
         details=details,
         **known_elsewhere(entry, attacks, shows),
@@ -119,4 +124,4 @@ def known_elsewhere(
 
 def transport(proto: int) -> str:
     """``tcp``, ``udp``, or the number."""
-    return {bits.TCP: "tcp", bits.UDP: "udp"}.get(proto, str(proto))
+    return _TRANSPORTS.get(proto) or str(proto)

@@ -25,17 +25,20 @@ __all__ = ["Overview", "lay_out"]
 
 LOOK_SQL = f"""
 SELECT
-    coalesce(list_sort(list(DISTINCT rate)), []) AS rates, count(*) AS touches,
+    count(*) AS touches,
     count(*) FILTER (surveyor IS NOT NULL OR exception IS NOT NULL) AS known,
     count(*) FILTER (opened AND interface IS NOT NULL AND way <> {bits.OUTBOUND}) AS tried,
     count(*) FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL))
         AS knocked,
+    count(DISTINCT port::UINTEGER << 8 | proto)
+        FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL)) AS ports,
+    count(*) FILTER (interface IS NULL AND proto = {bits.TCP} AND packets_c > 0 AND way <> {bits.OUTBOUND})
+        AS loose,
     count(*) FILTER (way = {bits.OUTBOUND} AND interface IS NOT NULL AND bare AND proto = {bits.TCP}) AS outward,
     count(*) FILTER (way <> {bits.INBOUND} AND fp_mirai > 0) AS worm,
     count(*) FILTER (way = {bits.INBOUND} AND interface IS NOT NULL AND packets_s > 0) AS answers,
-    coalesce(sum(tries::HUGEINT * rate) FILTER (way = {bits.INBOUND} AND forgeable AND packets_s > 0), 0) AS asked,
-    coalesce(sum(tries::HUGEINT * rate) FILTER (way <> {bits.OUTBOUND} AND interface IS NOT NULL), 0)
-        AS initiations,
+    coalesce(sum({{scaled}}) FILTER (way = {bits.INBOUND} AND forgeable AND packets_s > 0), 0) AS asked,
+    coalesce(sum({{scaled}}) FILTER (way <> {bits.OUTBOUND} AND interface IS NOT NULL), 0) AS initiations,
     (SELECT count(*) FROM fact_crowd)::BIGINT AS crowds
 FROM touches
 """
@@ -66,6 +69,10 @@ class Overview:
     """Initiations toward catalogued interfaces, but for those of our own side toward others."""
     knocked: int
     """The same with all TCP ports."""
+    ports: int
+    """Different ports among these."""
+    loose: int
+    """Touches of TCP ports that the catalogue does not know, but for those of our own side toward others."""
     outward: int
     """SYNs from our side to foreign management interfaces that never became more."""
     worm: int
@@ -97,16 +104,25 @@ def lay_out(
     bind(con, state)
     proven = tell(con, state.exchanges, catalogue)
     con.execute(view_sql(policy, catalogue, proven=proven))
-    row = con.execute(LOOK_SQL).fetchone()
-    assert row is not None
-    rates, *counts = row
-    overview = Overview(tuple(rates), *counts)
-    keep(con, overview.touches, policy.limits.memory_mb, folder)
+    ((touches,),) = con.execute("SELECT count(*) FROM fact_touches").fetchall()
+    keep(con, touches, policy.limits.memory_mb, folder)
+    overview = _look(con)
     con.execute(_required_sql(overview.rates, policy.thresholds) + table_sql(_REFLECTIONS, []))
     least = policy.thresholds.reflector_min_packets
     if overview.asked >= least:
         con.execute(REFLECTIONS_SQL.format(packets=least, ratio=policy.thresholds.reflector_ratio))
     return overview
+
+
+def _look(con: duckdb.DuckDBPyConnection) -> Overview:
+    """The rates first: where nothing is sampled, which is usual, nothing needs to be scaled."""
+    rates = tuple(
+        rate for (rate,) in con.execute("SELECT DISTINCT rate FROM touches ORDER BY rate").fetchall()
+    )
+    scaled = "tries" if rates in ((), (1,)) else "tries::HUGEINT * rate"
+    row = con.execute(LOOK_SQL.format(scaled=scaled)).fetchone()
+    assert row is not None
+    return Overview(rates, *row)
 
 
 def _required_sql(rates: tuple[int, ...], thresholds: Thresholds) -> str:

@@ -1,17 +1,23 @@
 """The portrait of a group of touches: counts, outcomes, fingerprints, a few peers and the records that prove it.
 
 A detector decides which groups become findings and leaves a view ``members`` of their touches (with ``gid``,
-``peer_hi`` and ``peer_lo``); two queries then draw all portraits together.
+``peer_hi`` and ``peer_lo``); one pass over it then draws all portraits together.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from rearguard.detect import tally_rows as marks
 from rearguard.detect.estimate import spread
 from rearguard.detect.making import transport
+from rearguard.detect.tally import Tally
+from rearguard.detect.tally_rows import MEMBER, NO_RANK, NO_RESULT, PEER, by_name, leading
 from rearguard.detect.touches import OUTCOMES
 from rearguard.model import bits
 from rearguard.model.address import format_address
@@ -19,74 +25,66 @@ from rearguard.model.finding import Evidence, Peers
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from rearguard.detect.shape import Context
 
 __all__ = ["Portrait", "draw", "rows"]
 
-COUNTS_SQL = """
-WITH peers AS (
-    SELECT
-        gid, peer_hi, peer_lo, bool_or(dark) AS dark, min(begun) AS begun,
-        -- Of the peers that were sampled once there are many more; one that was sampled again is itself.
-        CASE WHEN sum(packets_c + packets_s) > 1 THEN 1 ELSE max(rate) END::DOUBLE AS rate
-    FROM members GROUP BY ALL
-),
-peer_counts AS (
-    SELECT
-        gid, count(*) AS peers, sum(rate) AS weight, sum(rate * rate) AS weight2,
-        count(*) FILTER (dark) AS dark_peers,
-        arg_min(
-            {'hi': peer_hi, 'lo': peer_lo}, {'t': begun, 'hi': peer_hi, 'lo': peer_lo}, $sample
-        ) AS sample
-    FROM peers GROUP BY gid
-),
-totals AS (
-    SELECT
-        gid, count(*) AS contacts,
-        sum(packets_c + packets_s)::UBIGINT AS packets, sum(bytes_c + bytes_s)::UBIGINT AS bytes,
-        min(begun) AS first, max(last) AS last, sum(tries)::UBIGINT AS tries,
-        list_sort(list(DISTINCT port)) AS ports, min(proto) AS proto,
-        count(*) FILTER (result = 0) AS unknown, count(*) FILTER (result = 1) AS unanswered,
-        count(*) FILTER (result = 2) AS refused, count(*) FILTER (result = 3) AS answered,
-        count(*) FILTER (result = 4) AS conversed,
-        sum(fp_mirai)::UBIGINT AS mirai, sum(fp_zmap)::UBIGINT AS zmap, sum(fp_masscan)::UBIGINT AS masscan,
-        coalesce(bool_or(verified), false) AS verified,
-        count(*) FILTER (bare) AS bare,
-        count(*) FILTER (unproven AND result >= 3) AS identity_unknown,
-        min(sampling) AS sampling_low, max(sampling) AS sampling_high,
-        $surveyors AS surveyors, $exceptions AS exceptions,
-        bool_and(surveyor IS NOT NULL) AS all_surveyor, bool_and(exception IS NOT NULL) AS all_exception
-    FROM members
-    GROUP BY gid
-)
-SELECT * FROM totals JOIN peer_counts USING (gid)
+MEMBERS_SQL = """
+SELECT
+    gid::BIGINT AS place, peer_hi, peer_lo, client_hi, client_lo, server_hi, server_lo, begun, last,
+    (packets_c + packets_s)::UBIGINT AS packets, (bytes_c + bytes_s)::UBIGINT AS bytes, tries::UBIGINT AS tries,
+    fp_mirai::UBIGINT AS mirai, fp_zmap::UBIGINT AS zmap, fp_masscan::UBIGINT AS masscan,
+    coalesce(CASE WHEN {answer} THEN time_s ELSE time_c END, 0) AS time,
+    coalesce(CASE WHEN {answer} THEN rec_s ELSE rec_c END, 0)::UBIGINT AS rec,
+    rate::UINTEGER AS rate, sampling::UINTEGER AS sampling, port,
+    coalesce(CASE WHEN {answer} THEN port_s ELSE port_c END, 0)::USMALLINT AS far_port,
+    proto, coalesce(result, {no_result})::UTINYINT AS result,
+    CASE WHEN {answer} THEN rank_s ELSE rank_c END AS rank,
+    (
+        CASE WHEN verified THEN {verified} ELSE 0 END + CASE WHEN dark THEN {dark} ELSE 0 END
+        + CASE WHEN bare THEN {bare} ELSE 0 END + CASE WHEN unproven AND result >= 3 THEN {unproven} ELSE 0 END
+        + CASE WHEN {answer} THEN {is_answer} ELSE 0 END + CASE WHEN surveyor IS NULL THEN 0 ELSE {surveyor} END
+        + CASE WHEN exception IS NULL THEN 0 ELSE {exception} END
+    )::UTINYINT AS marks
+FROM members
 """
 
-EVIDENCE_SQL = """
-SELECT gid, unnest(
-    arg_min(
-        {'client_hi': client_hi, 'client_lo': client_lo, 'server_hi': server_hi, 'server_lo': server_lo,
-         'port': port, 'proto': proto, 'mirai': fp_mirai = tries AND tries > 0, 'answer': answer,
-         'rank': CASE WHEN answer THEN rank_s ELSE rank_c END,
-         'time': CASE WHEN answer THEN time_s ELSE time_c END,
-         'rec': CASE WHEN answer THEN rec_s ELSE rec_c END,
-         'far_port': CASE WHEN answer THEN port_s ELSE port_c END},
-        {'rank': CASE WHEN answer THEN rank_s ELSE rank_c END,
-         'plain': fp_mirai = 0,
-         'time': CASE WHEN answer THEN time_s ELSE time_c END,
-         'rec': CASE WHEN answer THEN rec_s ELSE rec_c END},
-        $limit
-    ),
-    recursive := true
-)
-FROM (SELECT *, $answer AS answer FROM members)
-WHERE least(rank_c, rank_s) < 255
+AGAIN_SQL = f"""
+SELECT
+    gid::BIGINT AS place, peer_hi, peer_lo, begun, (packets_c + packets_s)::UBIGINT AS packets,
+    rate::UINTEGER AS rate, CASE WHEN dark THEN {marks.DARK} ELSE 0 END::UTINYINT AS marks
+FROM members SEMI JOIN again USING (gid)
+ORDER BY gid, peer_hi, peer_lo
+"""
+
+KNOWN_SQL = """
+SELECT
+    gid, list_sort(list(DISTINCT surveyor)) AS surveyors, list_sort(list(DISTINCT exception)) AS exceptions
+FROM members
 GROUP BY gid
 """
 
-ANSWER_SQL = {False: "rank_c = 255", True: "rank_s < 255"}
+ANSWER_SQL = {False: f"rank_c = {NO_RANK}", True: f"rank_s < {NO_RANK}"}
 """Whose packet proves a touch: the opener's unless it was not seen, or the listener's if it was."""
+
+_MARKS = {
+    "verified": marks.VERIFIED,
+    "dark": marks.DARK,
+    "bare": marks.BARE,
+    "unproven": marks.UNPROVEN,
+    "is_answer": marks.ANSWER,
+    "surveyor": marks.SURVEYOR,
+    "exception": marks.EXCEPTION,
+    "no_result": NO_RESULT,
+}
+"""What the query writes into ``marks``."""
+
+BATCH = 16_384
+"""Rows that are fetched at once."""
+HELD = 131_072
+"""Rows up to which a group whose peers came in another order is sorted here, not by a second query (6 MB)."""
 
 _ALSO_BY_CHANCE = {"zmap": 2, "masscan": 2}
 """A 16-bit identification fits by chance once in 65,536 packets: two, and most of the source's SYNs."""
@@ -127,31 +125,109 @@ class Portrait:
         return self.outcomes.get("answered", 0) + self.outcomes.get("conversed", 0)
 
 
-def draw(context: Context, *, by_listener: bool = False) -> dict[int, Portrait]:
-    """All portraits of ``members`` by group number; ``by_listener``: that it answered is what is to be proven."""
+def draw(context: Context, numbers: Iterable[int], *, by_listener: bool = False) -> dict[int, Portrait]:
+    """The portraits of those groups that ``members`` has touches of; ``numbers``: every ``gid`` that occurs in it.
+
+    ``by_listener``: that it answered is what is to be proven.
+    """
     limits = context.policy.limits
-    proofs: dict[int, list[Evidence]] = defaultdict(list)
-    evidence_sql = EVIDENCE_SQL.replace("$limit", str(limits.evidence))
-    for row in rows(context.con, evidence_sql.replace("$answer", ANSWER_SQL[by_listener])):
-        proofs[row["gid"]].append(_evidence(row, context))
-    counts_sql = COUNTS_SQL.replace("$sample", str(limits.peers_sample))
-    for name in ("surveyor", "exception"):
-        told = f"list_sort(list(DISTINCT {name}))" if context.overview.known else "NULL"
-        counts_sql = counts_sql.replace(f"${name}s", told)
-    counts = rows(context.con, counts_sql)
-    certain = context.policy.thresholds.mirai_hits
-    return {row["gid"]: _portrait(row, proofs[row["gid"]], certain) for row in counts}
+    gids = np.array(sorted({*numbers}), np.int64)
+    tally = Tally.of(len(gids), limits.peers_sample, limits.evidence)
+    sql = MEMBERS_SQL.format(answer=ANSWER_SQL[by_listener], **_MARKS)
+    held: list[npt.NDArray[Any]] | None = []
+    for batch in context.con.sql(sql).to_arrow_reader(BATCH):
+        some = tally.add(_placed(batch, gids, MEMBER))
+        if held is not None:
+            held.append(some)
+            if sum(map(len, held)) > HELD:
+                held = None
+    broken = tally.close()
+    if len(broken):
+        tally.forget(broken)
+        for some in _sorted(context.con, gids, broken, held):
+            tally.again(some)
+        tally.close()
+    known: dict[int, dict[str, Any]] = {}
+    if context.overview.known:
+        known = {row["gid"]: row for row in rows(context.con, KNOWN_SQL)}
+    return _portraits(tally, gids, known, context)
+
+
+def _placed(batch: pa.RecordBatch, gids: npt.NDArray[np.int64], kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Rows of this kind, each with the place of its group."""
+    made = np.empty(batch.num_rows, kind)
+    for name in kind.names or ():
+        made[name] = batch.column(name).to_numpy()
+    whole = gids[0] == 1 and gids[-1] == len(gids)  # no number is left out
+    made["place"] = made["place"] - 1 if whole else np.searchsorted(gids, made["place"])
+    return made
+
+
+def _sorted(
+    con: duckdb.DuckDBPyConnection,
+    gids: npt.NDArray[np.int64],
+    broken: npt.NDArray[np.int64],
+    held: list[npt.NDArray[Any]] | None,
+) -> Iterator[npt.NDArray[Any]]:
+    """What tells the peers of some groups, by group and peer: sorted here where it is still ``held``, else by the
+    database."""
+    if held is not None:
+        wanted = np.zeros(len(gids), np.bool_)
+        wanted[broken] = True
+        found = np.concatenate([part.take(np.flatnonzero(wanted[part["place"]])) for part in held])
+        yield found.take(np.lexsort((found["peer_lo"], found["peer_hi"], found["place"])))
+        return
+    import pyarrow as pa
+
+    con.register("again", pa.table({"gid": gids[broken].astype(np.int32)}))
+    for batch in con.sql(AGAIN_SQL).to_arrow_reader(BATCH):
+        yield _placed(batch, gids, PEER)
+    con.unregister("again")
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    """The rows of a small result by column name."""
-    answer: list[dict[str, Any]] = con.sql(sql).to_arrow_table().to_pylist()
-    return answer
+    """The rows of a small result by column name. (A relation would be planned twice.)"""
+    result = con.execute(sql)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _portrait(row: dict[str, Any], proofs: list[Evidence], certain: int) -> Portrait:
+def _portraits(
+    tally: Tally, gids: npt.NDArray[np.int64], known: dict[int, dict[str, Any]], context: Context
+) -> dict[int, Portrait]:
+    certain = context.policy.thresholds.mirai_hits
+    lines = zip(
+        gids.tolist(),
+        by_name(tally.totals),
+        by_name(tally.peers),
+        leading(tally.sample, tally.peers["sampled"]),
+        leading(tally.proofs, tally.totals["proofs"]),
+        strict=True,
+    )
+    return {
+        gid: _portrait(
+            total | peers,
+            tally.ports(place),
+            sample,
+            [_evidence(proof, context) for proof in proven],
+            known.get(gid, {}),
+            certain,
+        )
+        for place, (gid, total, peers, sample, proven) in enumerate(lines)
+        if total["contacts"]
+    }
+
+
+def _portrait(
+    row: dict[str, Any],
+    ports: tuple[int, ...],
+    sample: list[tuple[int, int, int]],
+    proofs: list[Evidence],
+    known: dict[str, Any],
+    certain: int,
+) -> Portrait:
     estimate, interval = spread(row["peers"], row["weight"], row["weight2"])
-    sample = tuple(format_address(peer["hi"], peer["lo"]) for peer in row["sample"])
+    results = zip(OUTCOMES, row["results"], strict=True)
     return Portrait(
         contacts=row["contacts"],
         packets=row["packets"],
@@ -159,22 +235,22 @@ def _portrait(row: dict[str, Any], proofs: list[Evidence], certain: int) -> Port
         first=row["first"],
         last=row["last"],
         tries=row["tries"],
-        ports=tuple(row["ports"]),
+        ports=ports,
         proto=row["proto"],
-        outcomes={name: row[name] for name in OUTCOMES if row[name]},
+        outcomes={name: count for name, count in results if count},
         fingerprints=_fingerprints(row, certain),
         hits={name: row[name] for name in ("mirai", *_ALSO_BY_CHANCE) if row[name]},
-        verified=row["verified"],
+        verified=bool(row["verified"]),
         bare=row["bare"],
-        identity_unknown=row["identity_unknown"],
-        dark=row["dark_peers"],
+        identity_unknown=row["unproven"],
+        dark=row["dark"],
         sampling=(row["sampling_low"], row["sampling_high"]),
-        surveyors=tuple(name for name in row["surveyors"] or () if name is not None),
-        exceptions=tuple(text for text in row["exceptions"] or () if text is not None),
-        all_surveyor=row["all_surveyor"],
-        all_exception=row["all_exception"],
+        surveyors=tuple(name for name in known.get("surveyors") or () if name is not None),
+        exceptions=tuple(text for text in known.get("exceptions") or () if text is not None),
+        all_surveyor=row["surveyors"] == row["contacts"],
+        all_exception=row["exceptions"] == row["contacts"],
         seen=row["peers"],
-        peers=Peers(estimate, interval, sample),
+        peers=Peers(estimate, interval, tuple(format_address(high, low) for _, high, low in sample)),
         evidence=tuple(sorted(proofs, key=lambda item: (item.time, item.source, item.record, item.dst))),
     )
 
@@ -188,32 +264,36 @@ def _fingerprints(row: dict[str, Any], certain: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _evidence(row: dict[str, Any], context: Context) -> Evidence:
-    source, record = context.pointer(row["rec"])
-    client = (format_address(row["client_hi"], row["client_lo"]), row["far_port"])
-    server = (format_address(row["server_hi"], row["server_lo"]), row["port"])
-    (src, sport), (dst, dport) = (server, client) if row["answer"] else (client, server)
+def _evidence(proof: tuple[int, ...], context: Context) -> Evidence:
+    """``proof`` is a row of :data:`rearguard.detect.tally_rows.PROOF`."""
+    client_hi, client_lo, server_hi, server_lo, time, rec, port, far_port, proto, rank, _, mirai, answer = (
+        proof
+    )
+    source, record = context.pointer(rec)
+    client = (format_address(client_hi, client_lo), far_port)
+    server = (format_address(server_hi, server_lo), port)
+    (src, sport), (dst, dport) = (server, client) if answer else (client, server)
     return Evidence(
         source=source,
         record=record,
-        time=row["time"],
-        proto=transport(row["proto"]),
+        time=time,
+        proto=transport(proto),
         src=src,
         sport=sport,
         dst=dst,
         dport=dport,
-        note=_note(row),
+        note=_note(proto, port, rank, bool(answer), bool(mirai)),
     )
 
 
-def _note(row: dict[str, Any]) -> str:
-    name = f"{transport(row['proto'])}/{row['port']}"
-    tcp = row["proto"] == bits.TCP
-    if row["answer"]:
+def _note(proto: int, port: int, rank: int, answer: bool, mirai: bool) -> str:
+    name = f"{transport(proto)}/{port}"
+    tcp = proto == bits.TCP
+    if answer:
         told = {0: "SYN+ACK from" if tcp else "reply from", 1: "refusal from"}
-        return f"{told.get(row['rank'], 'packet from')} {name}"
-    if row["rank"] != 0:
+        return f"{told.get(rank, 'packet from')} {name}"
+    if rank != 0:
         return f"packet to {name}"
     if not tcp:
         return f"datagram to {name}"
-    return "SYN, sequence equals destination" if row["mirai"] else f"SYN to {name}"
+    return "SYN, sequence equals destination" if mirai else f"SYN to {name}"

@@ -83,20 +83,24 @@ class Probe:
         chosen = rows(context.con, "SELECT * FROM chosen")
         if not chosen:
             return Conclusion()
-        portraits = draw(context)
+        portraits = draw(context, (group["gid"] for group in chosen))
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 
 
 def _note_attackers(context: Context) -> None:
     """Leave in ``attackers`` the groups all of whose devices were attacked."""
-    import pyarrow as pa
-
     attacks = {
         (*campaign.source, campaign.interface, campaign.way, *attempt.voice.server)
         for campaign in context.campaigns
         for attempt in campaign.attempts
     }
+    if not attacks:
+        shape = "attackers (source_hi UBIGINT, source_lo UBIGINT, interface VARCHAR, way UTINYINT)"
+        context.con.execute(table_sql(shape, []))
+        return
+    import pyarrow as pa
+
     kinds = {
         "source_hi": pa.uint64(),
         "source_lo": pa.uint64(),
@@ -105,7 +109,7 @@ def _note_attackers(context: Context) -> None:
         "server_hi": pa.uint64(),
         "server_lo": pa.uint64(),
     }
-    columns = zip(*attacks, strict=True) if attacks else [()] * len(kinds)
+    columns = zip(*attacks, strict=True)
     arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds.values(), strict=True)]
     context.con.register("attacks", pa.table(arrays, names=[*kinds]))
     context.con.execute(ATTACKERS_SQL)

@@ -63,7 +63,7 @@ class Reflector:
         if not chosen:
             return Conclusion()
         con.execute(MEMBERS_SQL)
-        portraits = draw(context, by_listener=True)
+        portraits = draw(context, (group["gid"] for group in chosen), by_listener=True)
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 

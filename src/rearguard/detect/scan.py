@@ -91,13 +91,13 @@ class Scan:
             build_groups(context)
             con.execute(HORIZONTAL_SQL.format(limit=limit))
             groups = rows(con, "SELECT *, (SELECT count(*) FROM scans) AS total FROM chosen")
-            portraits = draw(context) if groups else {}
+            portraits = draw(context, (group["gid"] for group in groups)) if groups else {}
             findings += [_horizontal(group, portraits[group["gid"]], context) for group in groups]
             total += groups[0]["total"] if groups else 0
         if find_searchers(context):
             con.execute(FORMLESS_SQL.format(limit=limit))
             groups = rows(con, "SELECT * FROM chosen")
-            portraits = draw(context) if groups else {}
+            portraits = draw(context, (group["gid"] for group in groups)) if groups else {}
             findings += [_formless(group, portraits[group["gid"]], context) for group in groups]
             total += groups[0]["total"] if groups else 0
         findings.sort(key=lambda finding: (-finding.severity.rank, finding.id))

@@ -158,7 +158,7 @@ def _describe(
         " from_minute BIGINT, to_minute BIGINT, worst_from BIGINT, worst_to BIGINT"
     )
     con.execute(table_sql(f"surges ({columns})", table) + MEMBERS_SQL)
-    portraits = draw(context)
+    portraits = draw(context, range(len(surges)))
     shapes = {row["gid"]: row for row in rows(con, SHAPE_SQL)}
     totals = {row["gid"]: row for row in rows(con, TOTALS_SQL)}
     targets: dict[int, list[bytes]] = defaultdict(list)

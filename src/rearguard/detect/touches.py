@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.policy.policy import Policy
 
-__all__ = ["OUTCOMES", "PROTOCOLS", "TOUCHES_SQL", "table_sql", "view_sql"]
+__all__ = ["OUTCOMES", "PROTOCOLS", "TOUCHES_SQL", "shared_ports", "table_sql", "view_sql"]
 
 OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
 """The order of ``result``: the further, the worse."""
@@ -44,7 +44,7 @@ def _number(column: str, words: Sequence[str]) -> str:
 
 TOUCHES_SQL = f"""
 SELECT
-    client_hi, client_lo, server_hi, server_lo, port, proto, interface, listener, sampling,
+    client_hi, client_lo, server_hi, server_lo, port, proto, interface, sampling,
     {_number("direction", bits.DIRECTIONS)} AS way, {_number("outcome", OUTCOMES)} AS result,
     client_network, server_network, surveyor, exception, verified, dark,
     tries, packets_c, packets_s, bytes_c, bytes_s, payload_s,
@@ -53,6 +53,7 @@ SELECT
     coalesce(proof_rank_c, 255) AS rank_c, proof_time_c AS time_c, proof_rec_c AS rec_c, proof_port_c AS port_c,
     coalesce(proof_rank_s, 255) AS rank_s, proof_time_s AS time_s, proof_rec_s AS rec_s, proof_port_s AS port_s,
     coalesce(load_port_s, proof_port_s, 0) AS far_port,
+    coalesce(listener, 'device') = 'device' AS on_device,
     seen_s & {bits.SEEN_SYNACK} <> 0 AS synack, seen_s & {bits.SEEN_DATA} <> 0 OR payload_s > 0 AS spoke,
     coalesce(
         tries > 0
@@ -120,14 +121,14 @@ def view_sql(policy: Policy, catalogue: Catalogue, *, proven: bool = False) -> s
     """The views ``marked`` and ``touches`` over the facts: who counts as one source and as one device, and what is
     whose right.
 
-    ``proven``: there are rows in the table of that name, the listeners whose payload tells what they are.
+    ``proven``: the table of that name, the listeners whose payload tells what they are, has some on shared ports.
 
     A source is an IPv4 address or an IPv6 /64; a device is an address, or the delegated prefix where the policy
     gives its length (rule A8). ``source_net`` is the /24 or /48. ``forgeable``: a request whose sender may be
     somebody else, toward a service that answers more than it is asked (rule B4).
     """
     device_hi, device_lo = _device(policy)
-    shared = _shared_ports(catalogue)
+    shared = shared_ports(catalogue)
     return VIEW_SQL.format(
         device_hi=device_hi,
         device_lo=device_lo,
@@ -140,7 +141,7 @@ def view_sql(policy: Policy, catalogue: Catalogue, *, proven: bool = False) -> s
     )
 
 
-def _shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
+def shared_ports(catalogue: Catalogue) -> list[tuple[str, int, int]]:
     """Interface, protocol and port where customers run services of their own, so that an answer does not say
     whose it is (rule B7)."""
     return [

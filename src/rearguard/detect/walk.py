@@ -166,7 +166,8 @@ def find_searchers(context: Context) -> bool:
     thresholds, overview = context.policy.thresholds, context.overview
     odds = _odds(thresholds)
     failures = min(math.ceil(odds["accuse"] / odds["up"]), overview.least(thresholds.fan_targets))
-    if overview.knocked < min(failures, overview.least(thresholds.scan_ports)):
+    ports = overview.least(thresholds.scan_ports)
+    if overview.knocked < min(failures, ports) or (overview.loose < failures and overview.ports < ports):
         return False
     share = thresholds.compromised_bare_share
     window, ports_window = thresholds.scan_window * SECOND, thresholds.scan_ports_window * SECOND

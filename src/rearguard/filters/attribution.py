@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rearguard.filters.guarded import PROTOCOL
 from rearguard.filters.verdicts import DROPPED
-from rearguard.model.address import prefix_range
+from rearguard.model.address import halves, prefix_range
 from rearguard.model.finding import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from rearguard.model.finding import Finding
 
-__all__ = ["attribute"]
+__all__ = ["attribute", "beyond_border"]
 
 _LISTENER = frozenset({Kind.FLOOD, Kind.EXPOSED_DEVICE, Kind.REFLECTOR})
 """Kinds whose subject is the device that was called, in any direction."""
@@ -54,8 +55,24 @@ _ENDS = {
 }
 """What makes a contact one of a finding, by the kind of its subject."""
 
+_FATES_SQL = f"""
+CREATE OR REPLACE TEMP TABLE plan_counted AS
+SELECT client_hi, client_lo, server_hi, server_lo, port, proto, interface, direction, network, initiations,
+    fate = '{DROPPED}' AS dropped
+FROM plan_fates
+"""
+"""Worked out once and asked several times: each fate takes half a dozen joins."""
+
+_STAYED_SQL = """
+CREATE OR REPLACE TEMP TABLE plan_counted AS
+SELECT client_hi, client_lo, server_hi, server_lo, port, proto, interface, direction, network, initiations
+FROM plan_fates
+WHERE direction IN ('internal', 'outbound')
+"""
+"""The same, but for what enters."""
+
 _MATCH = """
-FROM plan_fates f JOIN plan_wanted w
+FROM plan_counted f JOIN plan_wanted w
     ON {end} AND w.side = '{side}' AND f.direction = w.direction AND f.proto = w.proto
     AND CASE WHEN w.interface IS NULL OR w.side = 'port' THEN list_contains(w.ports, f.port)
         ELSE f.interface = w.interface END
@@ -63,8 +80,8 @@ FROM plan_fates f JOIN plan_wanted w
 
 _COUNT_SQL = f"""
 SELECT
-    w.id, coalesce(sum(f.initiations) FILTER (f.fate = '{DROPPED}'), 0)::BIGINT,
-    coalesce(sum(f.initiations) FILTER (f.fate <> '{DROPPED}'), 0)::BIGINT
+    w.id, coalesce(sum(f.initiations) FILTER (f.dropped), 0)::BIGINT,
+    coalesce(sum(f.initiations) FILTER (NOT f.dropped), 0)::BIGINT
 {_MATCH}
 GROUP BY w.id ORDER BY w.id
 """
@@ -96,22 +113,50 @@ def attribute(
     Of what stays inside or goes out only what belongs to a finding counts: customers opening their own router's
     page, or a server elsewhere, is nobody's business.
     """
-    wanted = list(_wanted(findings))
-    con.register("plan_wanted", pa.Table.from_pylist(wanted, schema=_WANTED))
     by_finding: dict[str, tuple[int, int]] = {}
-    try:
-        con.execute(_BEYOND_TABLE_SQL)
+    with _laid_beside(con, findings, _FATES_SQL) as wanted:
         for side in sorted({row["side"] for row in wanted}):
-            place = {"end": _ENDS[side], "side": side}
-            for name, dropped, passed in con.execute(_COUNT_SQL.format(**place)).fetchall():
+            sql = _COUNT_SQL.format(end=_ENDS[side], side=side)
+            for name, dropped, passed in con.execute(sql).fetchall():
                 by_finding[name] = (dropped, passed)
-            if any(row["side"] == side and row["direction"] != "inbound" for row in wanted):
-                con.execute(_KEEP_SQL.format(**place))
-        beyond = {way: (contacts, count) for way, contacts, count in con.execute(_BEYOND_SQL).fetchall()}
+        return by_finding, _beyond(con, wanted)
+
+
+def beyond_border(con: duckdb.DuckDBPyConnection, findings: Sequence[Finding]) -> dict[str, tuple[int, int]]:
+    """The second half of what :func:`attribute` gives, for when no filter is there to drop anything."""
+    staying = [finding for finding in findings if finding.direction != "inbound"]
+    with _laid_beside(con, staying, _STAYED_SQL) as wanted:
+        return _beyond(con, wanted)
+
+
+@contextmanager
+def _laid_beside(
+    con: duckdb.DuckDBPyConnection, findings: Sequence[Finding], fates: str
+) -> Iterator[list[dict[str, Any]]]:
+    """``plan_wanted``, what the findings ask for, beside ``plan_counted``, which ``fates`` makes if need be."""
+    wanted = list(_wanted(findings))
+    if not wanted:
+        yield wanted
+        return
+    columns = {item.name: pa.array([row.get(item.name) for row in wanted], item.type) for item in _WANTED}
+    con.register("plan_wanted", pa.table(columns))
+    try:
+        con.execute(fates)
+        yield wanted
     finally:
-        con.execute("DROP TABLE IF EXISTS temp.plan_beyond")
+        con.execute("DROP TABLE IF EXISTS temp.plan_beyond; DROP TABLE IF EXISTS temp.plan_counted")
         con.unregister("plan_wanted")
-    return by_finding, beyond
+
+
+def _beyond(con: duckdb.DuckDBPyConnection, wanted: Sequence[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    """Of what never enters the (contacts, initiations) that belong to a finding, by direction."""
+    sides = {row["side"] for row in wanted if row["direction"] != "inbound"}
+    if not sides:
+        return {}
+    con.execute(_BEYOND_TABLE_SQL)
+    for side in sorted(sides):
+        con.execute(_KEEP_SQL.format(end=_ENDS[side], side=side))
+    return {way: (contacts, count) for way, contacts, count in con.execute(_BEYOND_SQL).fetchall()}
 
 
 def _wanted(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
@@ -131,18 +176,25 @@ def _wanted(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
             yield row
             continue
         try:
-            prefix = ipaddress.ip_network(text)
+            first, last = _range(text)
         except ValueError:
             yield row | {"side": "network", "network": text}
             continue
-        first, last = prefix_range(prefix)
         yield row | {
-            "side": _side(finding) + ("s" if prefix.num_addresses > 1 else ""),
+            "side": _side(finding) + ("s" if first != last else ""),
             "first_hi": first[0],
             "first_lo": first[1],
             "last_hi": last[0],
             "last_lo": last[1],
         }
+
+
+def _range(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First and last address of an address or a prefix; raises ValueError for the name of a network."""
+    if "/" in text:
+        return prefix_range(ipaddress.ip_network(text))
+    one = halves(ipaddress.ip_address(text))
+    return one, one
 
 
 def _side(finding: Finding) -> str:

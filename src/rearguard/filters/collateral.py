@@ -76,8 +76,6 @@ counted AS (
         plan,
         coalesce(sum(initiations) FILTER (meant), 0)::BIGINT AS initiations,
         count(*) FILTER (meant) AS contacts,
-        count(DISTINCT (client_hi, client_lo)) FILTER (meant) AS remotes,
-        count(DISTINCT (server_hi, server_lo)) FILTER (meant) AS devices,
         coalesce(sum(initiations) FILTER (allowed AND NOT coalesce(at_home, false)), 0)::BIGINT AS authorised,
         coalesce(sum(initiations) FILTER (allowed AND at_home), 0)::BIGINT AS at_home,
         count(*) FILTER (target AND guest AND NOT coalesce(authorised, false) AND lost > 0) AS services,
@@ -92,6 +90,14 @@ counted AS (
     FROM entering
     GROUP BY plan
 ),
+remotes AS (
+    SELECT plan, count(*) AS remotes
+    FROM (SELECT DISTINCT plan, client_hi, client_lo FROM entering WHERE meant) GROUP BY plan
+),
+devices AS (
+    SELECT plan, count(*) AS devices
+    FROM (SELECT DISTINCT plan, server_hi, server_lo FROM entering WHERE meant) GROUP BY plan
+),
 within AS (
     SELECT plan, count(*) AS internal FROM hits WHERE direction = 'internal' AND initiations > 0 GROUP BY plan
 )
@@ -99,9 +105,10 @@ SELECT
     plan, coalesce(counted.initiations, 0) + coalesce(crowds.initiations, 0) AS initiations,
     coalesce(counted.contacts, 0) + coalesce(crowds.contacts, 0) AS contacts,
     coalesce(remotes, 0) + coalesce(crowds.contacts, 0) AS remotes,
-    counted.* EXCLUDE (plan, initiations, contacts, remotes), internal
+    devices, counted.* EXCLUDE (plan, initiations, contacts), internal
 FROM (SELECT DISTINCT plan FROM plan_cells)
-LEFT JOIN counted USING (plan) LEFT JOIN crowds USING (plan) LEFT JOIN within USING (plan)
+LEFT JOIN counted USING (plan) LEFT JOIN remotes USING (plan) LEFT JOIN devices USING (plan)
+LEFT JOIN crowds USING (plan) LEFT JOIN within USING (plan)
 """
 
 _UNSEEN_SQL = """

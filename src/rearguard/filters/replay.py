@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rearguard.filters.attribution import attribute
+from rearguard.filters.attribution import attribute, beyond_border
 from rearguard.filters.collateral import Collateral, notes_of, unseen_replies
 from rearguard.filters.verdicts import DROPPED
 
@@ -140,8 +140,7 @@ def not_stoppable(
     con: duckdb.DuckDBPyConnection, policy: Policy, findings: Sequence[Finding]
 ) -> tuple[NotStoppable, ...]:
     """What no filter at this border would stop; for when the policy drops nothing."""
-    _, beyond = attribute(con, findings)
-    return _reasons(con, policy, findings, beyond)
+    return _reasons(con, policy, findings, beyond_border(con, findings))
 
 
 def _fates(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:

@@ -24,6 +24,8 @@ from rearguard.policy.entries import INSIDE
 from rearguard.policy.values import Port
 
 if TYPE_CHECKING:
+    import duckdb
+
     from rearguard.catalogue import Catalogue
     from rearguard.contacts.view import View
     from rearguard.filters.model import Left
@@ -96,18 +98,36 @@ SELECT
     tries = 0 AND seen_c & {_WENT_ON} <> 0 AND outcome IN ('answered', 'conversed') AS was_open,
     -- A customer's own service (rule B7): answered on a port where customers run services, and no payload shows
     -- that the management interface was meant.
-    outcome IN ('answered', 'conversed') AND fp_mirai = 0
-        AND concat(interface, proto, '/', judged.port) IN ({{shared}}) AND proven.port IS NULL AS guest,
-    source.hi IS NOT NULL OR target_.hi IS NOT NULL AS untouchable,
-    permitted.port IS NOT NULL AS permitted
-FROM judged
-LEFT JOIN plan_proven proven USING (client_hi, client_lo, server_hi, server_lo, port, proto)
-LEFT JOIN plan_permitted permitted ON permitted.client_hi = judged.client_hi
-    AND permitted.client_lo = judged.client_lo AND permitted.network = judged.server_network
-    AND permitted.proto = judged.proto AND permitted.port = judged.port
-LEFT JOIN plan_spared source ON source.hi = judged.client_hi AND source.lo = judged.client_lo
-LEFT JOIN plan_spared target_ ON target_.hi = judged.server_hi AND target_.lo = judged.server_lo
+    outcome IN ('answered', 'conversed') AND fp_mirai = 0 AND {{shared}} AND {{unproven}} AS guest,
+    {{untouchable}} AS untouchable, {{permitted}} AS permitted
+FROM judged{{joins}}
 """
+
+_JOINS = {
+    "plan_proven": (
+        "unproven",
+        "proven.port IS NULL",
+        "true",
+        " LEFT JOIN plan_proven proven USING (client_hi, client_lo, server_hi, server_lo, port, proto)",
+    ),
+    "plan_permitted": (
+        "permitted",
+        "permitted.port IS NOT NULL",
+        "false",
+        " LEFT JOIN plan_permitted permitted ON permitted.client_hi = judged.client_hi"
+        " AND permitted.client_lo = judged.client_lo AND permitted.network = judged.server_network"
+        " AND permitted.proto = judged.proto AND permitted.port = judged.port",
+    ),
+    "plan_spared": (
+        "untouchable",
+        "source.hi IS NOT NULL OR target_.hi IS NOT NULL",
+        "false",
+        " LEFT JOIN plan_spared source ON source.hi = judged.client_hi AND source.lo = judged.client_lo"
+        " LEFT JOIN plan_spared target_ ON target_.hi = judged.server_hi AND target_.lo = judged.server_lo",
+    ),
+}
+"""What the views ask of these tables: the column, how it is told, what it is when the table is empty, and the join,
+which is left out then: every contact pays for it."""
 
 FATES_SQL = f"""
 CREATE OR REPLACE TEMP VIEW plan_fates AS
@@ -176,19 +196,29 @@ def laid_out(
             for names in policy.controller_sets("requests_from")
             if all(policy.controllers[name].enters_at == INSIDE for name in names)
         ),
-        "plan_proven": _proven(view),
+        "plan_proven": _proven(view, catalogue),
     }
     try:
         for name, columns in _TABLES.items():
             view.con.register(name, _table(columns, rows[name]))
         view.con.execute(SPARED_SQL)
-        view.con.execute(CONTACTS_SQL.format(shared=_shared(catalogue)))
+        view.con.execute(CONTACTS_SQL.format(shared=_shared(catalogue), **_joins(view.con)))
         view.con.execute(FATES_SQL)
         yield
     finally:
         view.con.execute(_CLEAR_SQL)
         for name in _TABLES:
             view.con.unregister(name)
+
+
+def _joins(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The parts of the view over the contacts that depend on which tables have rows."""
+    parts = {"joins": ""}
+    for table, (column, told, otherwise, join) in _JOINS.items():
+        some = con.execute(f"FROM {table} LIMIT 1").fetchone() is not None
+        parts[column] = told if some else otherwise
+        parts["joins"] += join if some else ""
+    return parts
 
 
 def _rights(
@@ -213,22 +243,38 @@ def _left(left: Sequence[Left]) -> Iterator[tuple[Any, ...]]:
 
 
 def _shared(catalogue: Catalogue) -> str:
-    """Interface and port, as SQL strings, where customers run services of their own."""
-    names = [
-        f"'{entry.id}{PROTOCOL[port.transport]}/{port.port}'"
-        for entry in catalogue.interfaces
-        for port in entry.ports
-        if port.shared
-    ]
-    return ", ".join(names) or "''"
+    """SQL: whether a contact's interface is one that customers run services of their own on, at its port.
+
+    No ``IN`` with many words, for DuckDB makes a join of it, and no text that is put together for every row.
+    """
+    names = _shared_ports(catalogue)
+    cases = "".join(
+        f" WHEN {place} THEN CASE judged.interface"
+        + "".join(f" WHEN '{name}' THEN true" for name in here)
+        + " ELSE false END"
+        for place, here in sorted(names.items())
+    )
+    return f"CASE judged.port::UINTEGER << 8 | judged.proto{cases} ELSE false END" if cases else "false"
 
 
-def _proven(view: View) -> set[tuple[int, ...]]:
-    """Contacts whose payload meant a management interface (rule B7), or was an attack on one."""
+def _shared_ports(catalogue: Catalogue) -> dict[int, list[str]]:
+    """Interfaces by port and protocol, where customers run services of their own."""
+    names: dict[int, list[str]] = {}
+    for entry in catalogue.interfaces:
+        for port in entry.ports:
+            if port.shared:
+                names.setdefault(port.port << 8 | PROTOCOL[port.transport], []).append(entry.id)
+    return names
+
+
+def _proven(view: View, catalogue: Catalogue) -> set[tuple[int, ...]]:
+    """Contacts whose payload meant a management interface (rule B7), or was an attack on one; only of ports where
+    that is in doubt."""
+    doubtful = _shared_ports(catalogue).keys()
     return {
         (each.client_hi, each.client_lo, each.server_hi, each.server_lo, each.port, each.proto)
         for each in view.exchanges
-        if each.hits or each.identity is not None
+        if (each.hits or each.identity is not None) and each.port << 8 | each.proto in doubtful
     }
 
 
