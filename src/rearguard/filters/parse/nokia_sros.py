@@ -24,6 +24,7 @@ from rearguard.filters.parse.words import (
     port_of,
     prefix_of,
     protocol_of,
+    quoted_words,
 )
 from rearguard.filters.spans import Spans, holds, merged
 from rearguard.model.bits import ACK, FIN, PSH, RST, SYN, TCP, UDP, URG
@@ -92,14 +93,7 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
 
 
 def _words(line: str) -> list[str]:
-    found = []
-    at = 0
-    while at < len(line):
-        match = _WORD.match(line, at)
-        if match is None:
-            raise FaultError(f"{line[at:]!r} is not understood")
-        found.append(match[1] if match[2] is None else match[2])
-        at = match.end()
+    found = quoted_words(_WORD, line)
     if found[:2] not in (["/configure", "filter"], ["configure", "filter"]):
         raise FaultError("only /configure filter is understood")
     return found[2:-2] if found[-2:] == ["{", "}"] else found[2:]

@@ -21,6 +21,7 @@ from rearguard.filters.parse.words import (
     port_of,
     prefix_of,
     protocol_of,
+    quoted_words,
 )
 from rearguard.filters.spans import Spans, merged
 from rearguard.model.bits import ACK, FIN, PSH, RST, SYN, TCP, UDP, URG
@@ -62,7 +63,7 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
         if not line or line.startswith("#"):
             continue
         try:
-            _take(_words(line), groups, chains, number, line)
+            _take(quoted_words(_WORD, line), groups, chains, number, line)
         except FaultError as fault:
             failed(file, number, raw, fault)
     found = []
@@ -76,18 +77,6 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
         attachment = Attachment.LEAVING if LEAVES.search(name) else Attachment.ENTERING
         found.append(AccessList(name, attachment, family, tuple(lines), chain.default))
     return tuple(found)
-
-
-def _words(line: str) -> list[str]:
-    found = []
-    at = 0
-    while at < len(line):
-        match = _WORD.match(line, at)
-        if match is None:
-            raise FaultError(f"{line[at:]!r} is not understood")
-        found.append(match[1] if match[2] is None else match[2])
-        at = match.end()
-    return found
 
 
 def _take(

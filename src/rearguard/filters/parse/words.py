@@ -25,6 +25,7 @@ __all__ = [
     "port_of",
     "prefix_of",
     "protocol_of",
+    "quoted_words",
     "wildcard_of",
 ]
 
@@ -200,3 +201,16 @@ def wildcard_of(address: str, mask: str) -> Spans:
         raise FaultError(f"the wildcard mask {mask} has holes")
     # The router ignores what stands in the address where the mask is free.
     return ((low & ~free, low | free),)
+
+
+def quoted_words(word: re.Pattern[str], line: str) -> list[str]:
+    """The words of a line, each of which ``word`` matches: quoted as its first group, or bare as its second."""
+    found = []
+    at = 0
+    while at < len(line):
+        match = word.match(line, at)
+        if match is None:
+            raise FaultError(f"{line[at:]!r} is not understood")
+        found.append(match[1] if match[2] is None else match[2])
+        at = match.end()
+    return found
