@@ -25,8 +25,6 @@ pytestmark = pytest.mark.netns
 
 SLACK = 3.0
 """Seconds that a busy machine may need more."""
-LATE = 15.0
-"""The same where a program has to start, too."""
 
 
 @pytest.fixture
@@ -93,7 +91,7 @@ def test_it_is_taken_back_when_the_applying_process_and_its_session_are_killed(
         assert os.getsid(timer["pid"]) != process.pid
     if waiting is not None:
         # A timer that is still starting has written nothing yet; its command line names what it is for.
-        machine.until(lambda: not running(waiting["token"]), waiting["deadline"] - boot_clock() + LATE)
+        machine.until(lambda: not running(waiting["token"]), waiting["deadline"] - boot_clock() + SLACK)
         if machine.state.read("waiting") is not None:
             assert timer is None, "killed before it could be started, and before anything was loaded"
             assert machine.rules() == old
