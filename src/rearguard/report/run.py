@@ -197,9 +197,9 @@ def _view(
     finally:
         listening.close()
         reading.partials.close()
-    names = tuple(dict.fromkeys(_observer_name(reading, number) for number in range(len(reading.observers))))
     told = [*_approximations(settled, policy), *listening.omitted.sentences()]
-    return View(con, reading.sources, names, reading.spans, told, exchanges, places.rates)
+    rates = tuple(sorted(places.rates, key=lambda each: (each.place, each.rate, each.source)))
+    return View(con, reading.sources, _observer_names(reading), reading.spans, told, exchanges, rates)
 
 
 def warm() -> None:
@@ -272,9 +272,16 @@ def _connect(folder: Path, policy: Policy) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _observer_name(reading: Reading, number: int) -> str:
-    source, observer = reading.observers[number]
-    return observer.exporter or f"{reading.sources[source].uri} {observer.name}".rstrip()
+def _observer_names(reading: Reading) -> tuple[str, ...]:
+    """Exporters by name, then the interfaces of captures in the order of the sources: never in the order in which
+    threads met them."""
+    named = {
+        (-1, observer.exporter)
+        if observer.exporter
+        else (source, f"{reading.sources[source].uri} {observer.name}".rstrip())
+        for source, observer in reading.observers
+    }
+    return tuple(dict.fromkeys(name for _, name in sorted(named)))
 
 
 def _approximations(settled: Settled, policy: Policy) -> list[str]:
