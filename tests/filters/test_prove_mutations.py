@@ -17,6 +17,7 @@ from rearguard.filters.judge import judge
 from rearguard.filters.lines import AccessList, decide
 from rearguard.filters.platforms import PLATFORMS
 from rearguard.filters.prove.proof import prove
+from rearguard.filters.readings import readings
 from rearguard.model.errors import InputError
 
 EDITS = 100  # a platform
@@ -78,7 +79,8 @@ def test_every_edit_that_changes_the_meaning_is_caught_and_no_other_is_reported(
     platform = PLATFORMS[name]
     chance = random.Random(name)
     diagrams = {family: Diagrams(family) for family in (4, 6)}
-    right = places(platform.read(compiled.written.files))
+    wary = platform.ability.wary
+    right = places(readings(platform.read(compiled.written.files), wary))
     meant = {place: diagrams[each.family].drops(each) for place, each in right.items()}
     counts: Counter[str] = Counter()
     for _ in range(EDITS):
@@ -86,8 +88,8 @@ def test_every_edit_that_changes_the_meaning_is_caught_and_no_other_is_reported(
         file = chance.choice([each for each in sorted(files) if not each.endswith(".ipset")])
         files[file] = edited(chance, files[file])
         try:
-            lists = platform.read(files)
-            proof = prove(compiled.filter, lists)
+            lists = readings(platform.read(files), wary)
+            proof = prove(compiled.filter, lists, wary=wary)
         except InputError as error:
             counts["refused" if error.place.line or "two lists" in error.problem else "refused nowhere"] += 1
             continue

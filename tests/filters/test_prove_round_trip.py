@@ -114,7 +114,7 @@ def test_nothing_is_logged_or_answered(name: str) -> None:
         assert not re.search(r"\b(log|reject|syslog|LOG|REJECT)\b", text)
 
 
-@pytest.mark.parametrize("name", ["cisco-ios", "cisco-xr"])
+@pytest.mark.parametrize("name", PLATFORMS)
 def test_no_entry_of_a_section_is_without_effect(name: str) -> None:
     for each in made_for(name, EVERYTHING).proof.lists:
         assert each.unneeded == ()

@@ -109,7 +109,7 @@ def prove_command(
     given, residuals = adapted(filter_, platform.ability, told, platform.title)
     lists = _lists(platform, paths)
     before = None if existing is None else _lists(platform, (existing,))
-    proof = prove(given, lists, before, residuals, paths[0])
+    proof = prove(given, lists, before, residuals, paths[0], wary=platform.ability.wary)
     room = room_of(hardware, entries)
     if as_json:
         click.echo(json.dumps({"edge": chosen, "platform": platform.name, **proof.to_json()}, indent=2))

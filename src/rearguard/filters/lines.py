@@ -29,6 +29,7 @@ __all__ = [
     "decide",
     "flags_of",
     "flags_with",
+    "line_of",
     "lists_of",
 ]
 
@@ -148,11 +149,14 @@ def lists_of(given: Filter) -> tuple[AccessList, ...]:
                 if rule.box.attachment is attachment and rule.box.family == family
             ]
             if rules:
-                lines = tuple(
-                    Line((_match(rule),), rule.verdict, at, rule.id, rule) for at, rule in enumerate(rules, 1)
-                )
+                lines = tuple(line_of(rule, at) for at, rule in enumerate(rules, 1))
                 found.append(AccessList(f"{attachment} v{family}", attachment, family, lines))
     return tuple(found)
+
+
+def line_of(rule: Rule, number: int) -> Line:
+    """A rule of a compiled filter as a line with this number."""
+    return Line((_match(rule),), rule.verdict, number, rule.id, rule)
 
 
 def _match(rule: Rule) -> Match:

@@ -27,6 +27,7 @@ from rearguard.filters.render import (
     huawei_vrp,
     iptables,
     junos,
+    nftables,
     nokia_srl,
     nokia_sros,
     routeros,
@@ -37,6 +38,7 @@ from rearguard.filters.render.cisco_write import Existing
 from rearguard.filters.render.cisco_write import write as write_cisco
 from rearguard.filters.render.written import Written
 from rearguard.filters.residual import Ability, Residual, adapted
+from rearguard.filters.thin import thinned
 from rearguard.filters.writers import (
     write_huawei_vrp,
     write_iptables,
@@ -85,7 +87,7 @@ class Compiled:
 
     platform: Platform
     filter: Filter
-    """What the platform says of the policy's filter."""
+    """What the platform says of the policy's filter, without what would change nothing."""
     written: Written
     proof: Proof
     residuals: tuple[Residual, ...]
@@ -114,13 +116,15 @@ def compile_for(
             else "put the terms in front of the general ones by hand, then run `rearguard filter prove --existing`",
         )
     said, residuals = adapted(given, platform.ability, accepted, platform.title)
+    wary = platform.ability.wary
+    said = thinned(said, wary)
     in_force = None
     if existing is not None:
         in_force = Existing("\n".join(existing.values()), platform.read(existing))
     head = _head(given, platform, residuals, made)
     written = platform.write(said, f"{stem}-{platform.name}", head, made, in_force)
     lists = platform.read(written.files)
-    proof = prove(said, lists, in_force.lists if in_force else None, residuals)
+    proof = prove(said, lists, in_force.lists if in_force else None, residuals, wary=wary)
     if not proof.holds:
         first = proof.witnesses[0].text if proof.witnesses else "the comparison was broken off"
         raise UsageError(
@@ -173,7 +177,9 @@ def _cisco(dialect: Dialect, *, discovery: bool = True) -> Write:
 
 
 _ALL = (
-    Platform("nftables", "nftables", Ability(), write_nftables, _one(read_nftables.parse), software=True),
+    Platform(
+        "nftables", "nftables", nftables.ABILITY, write_nftables, _one(read_nftables.parse), software=True
+    ),
     Platform("iptables", "iptables", iptables.ABILITY, write_iptables, read_iptables.parse, software=True),
     Platform(
         "cisco-ios",

@@ -39,7 +39,10 @@ class Ability:
     headers: frozenset[int] = _BOTH
     """It finds the transport behind IPv6 extension headers."""
     fragments: frozenset[int] = _BOTH
-    """It never takes the data of a later fragment for ports."""
+    """It never takes the data of a later fragment for ports, or ours lets these through before it could."""
+    wary: frozenset[int] = frozenset()
+    """Families in which it is not known what entries with ports do to later fragments (see
+    :mod:`rearguard.filters.readings`)."""
 
 
 @dataclass(frozen=True, slots=True)

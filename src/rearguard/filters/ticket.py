@@ -130,12 +130,12 @@ def _lines(
 
 
 def _minimal(proof: Proof) -> Iterator[str]:
-    """What the proof found of each list: a line is spare if it is so in every view of the list."""
+    """What the proof found of each list."""
     views: dict[tuple[Attachment, int], list[Proven]] = {}
     for each in proof.lists:
         views.setdefault((each.attachment, each.family), []).append(each)
     for (attachment, family), lists in views.items():
-        spare = sorted(frozenset(lists[0].unneeded).intersection(*(each.unneeded for each in lists[1:])))
+        spare = lists[0].unneeded
         lines = max(each.lines for each in lists)
         name = f"{plain(lists[0].name)} (IPv{family}, {attachment})"
         if not all(each.complete for each in lists):

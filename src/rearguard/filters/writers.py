@@ -173,6 +173,6 @@ def _changes(given: Filter, lists: tuple[AccessList, ...], place: str) -> tuple[
         rules = rules_of(given, each.attachment, each.family)
         before = sum(naive_lines(rule) for rule in rules)
         after = len({line.number for line in each.lines})
-        if each.view != "whole":
+        if each.view in ("", "fragmented"):
             found.append(Change(each.name, place, before, after, hardware_cost(each)))
     return tuple(found)

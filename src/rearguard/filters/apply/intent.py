@@ -90,16 +90,11 @@ def intended(
                 place=Place(key="--outside" if outside else f"edges.{name}.outside"),
             )
     given = replace(given, outside=links)
-    text = _text(policy, catalogue, given, made)
-    return Intent(given, text, tuple(map(_note, given.rules)))
-
-
-def _text(policy: Policy, catalogue: Catalogue, given: Filter, made: date) -> str:
-    """What will be loaded is what was proven. A policy that guards nothing takes every rule out of force."""
+    # A policy that guards nothing takes every rule out of force.
     if given.rules:
         check(policy, catalogue, given)
     compiled = compile_for(given, platform_of(PLATFORM), stem=FILE.partition("-")[0], made=made)
-    return compiled.written.files[FILE]
+    return Intent(compiled.filter, compiled.written.files[FILE], tuple(map(_note, compiled.filter.rules)))
 
 
 def _edge(policy: Policy, wanted: str | None) -> str:

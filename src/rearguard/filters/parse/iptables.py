@@ -16,6 +16,7 @@ from rearguard.filters.lines import ALL_FLAGS, READABLE, AccessList, Line, Match
 from rearguard.filters.model import Piece
 from rearguard.filters.parse.chains import ChainRule, flattened
 from rearguard.filters.parse.words import PROTOCOLS, FaultError, Words, failed, lines_of, port_of, prefix_of
+from rearguard.filters.readings import WARY, widened
 from rearguard.filters.render.iptables import CHAINS
 from rearguard.filters.spans import Spans, merged
 from rearguard.model.bits import ACK, FIN, PSH, RST, SYN, TCP, UDP, URG
@@ -70,10 +71,11 @@ def _read_sets(text: str, file: str, sets: Sets) -> None:
 
 
 def _read_rules(text: str, file: str, family: int, sets: Sets) -> list[AccessList]:
-    """For IPv6 twice: as packets with a fragment header are judged, and as those without one are."""
+    """As packets with a fragment header are judged, in two readings; for IPv6 also as those without one are."""
+    wary = [replace(each, view=WARY) for each in _lists(text, file, family, sets, fragmented=True, wary=True)]
     if family == 4:
-        return _lists(text, file, 4, sets, fragmented=True)
-    found = []
+        return [*_lists(text, file, 4, sets, fragmented=True), *wary]
+    found = wary
     for one, other in zip(
         _lists(text, file, 6, sets, fragmented=True),
         _lists(text, file, 6, sets, fragmented=False),
@@ -95,7 +97,9 @@ def _of(lines: tuple[Line, ...], pieces: frozenset[Piece]) -> tuple[Line, ...]:
     return tuple(line for line in made if line.matches)
 
 
-def _lists(text: str, file: str, family: int, sets: Sets, *, fragmented: bool) -> list[AccessList]:
+def _lists(
+    text: str, file: str, family: int, sets: Sets, *, fragmented: bool, wary: bool = False
+) -> list[AccessList]:
     chains: dict[str, list[ChainRule]] = defaultdict(list)
     known: list[str] = []
     for number, raw in lines_of(text, file):
@@ -110,7 +114,9 @@ def _lists(text: str, file: str, family: int, sets: Sets, *, fragmented: bool) -
             words = Words(shlex.split(line))
             if not words.skip("-A") or words.peek() not in known:
                 raise FaultError("only rules of our own chains are understood")
-            chains[words.take()].append(_rule(words, family, sets, number, line, fragmented))
+            chain = words.take()
+            rule = _rule(words, family, sets, number, line, fragmented)
+            chains[chain].append(replace(rule, matches=widened(rule.matches)) if wary else rule)
         except (FaultError, ValueError) as fault:
             failed(file, number, raw, fault)
     found = []

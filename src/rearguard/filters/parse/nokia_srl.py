@@ -68,7 +68,10 @@ def parse(text: str, file: str) -> tuple[AccessList, ...]:
             at = lines[-1].number if lines else 1
             failed(file, at, name, "the filter does not say what becomes of what no entry holds")
         attachment = Attachment.LEAVING if LEAVES.search(name) else Attachment.ENTERING
-        found.append(AccessList(name, attachment, family, tuple(lines)))
+        # Nothing gets past the last entry. The opposite of it stands for what would be left to a default that the
+        # text does not tell.
+        unsaid = Verdict.PASS if lines[-1].verdict is Verdict.DROP else Verdict.DROP
+        found.append(AccessList(name, attachment, family, tuple(lines), unsaid))
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ it fails gives a packet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from rearguard.filters.lines import AccessList, decide, lists_of
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Attachment, Filter, Packet, Piece, Verdict
 from rearguard.filters.prove.equal import compare, unneeded
 from rearguard.filters.prove.words import by_line, by_policy, nicer, packet_words
+from rearguard.filters.readings import WARY, readings, warily
 from rearguard.filters.residual import Residual
 from rearguard.model.errors import InputError, Place
 
@@ -75,7 +76,7 @@ class Proven:
     family: int
     lines: int
     unneeded: tuple[int, ...]
-    """Line numbers of what could be taken out without any effect."""
+    """Line numbers of what could be taken out without any effect, in whichever way the list is read."""
     witnesses: tuple[Witness, ...]
     complete: bool
 
@@ -133,8 +134,13 @@ def prove(
     existing: Sequence[AccessList] | None = None,
     residuals: tuple[Residual, ...] = (),
     file: str | None = None,
+    *,
+    wary: Collection[int] = (),
 ) -> Proof:
-    """Compare the lists of a text with the (adapted) filter, one family and attachment after the other."""
+    """Compare the lists of a text with the (adapted) filter, one family and attachment after the other.
+
+    Those of the ``wary`` families must be right in both of their :mod:`~rearguard.filters.readings`.
+    """
     wanted = {(each.attachment, each.family): each for each in lists_of(given)}
     texts = _by_place(found, file)
     before = _by_place(existing or (), "the filter in force")
@@ -142,9 +148,14 @@ def prove(
     for place in sorted({*wanted, *texts}):
         empty = AccessList("none", *place, ())
         missing = AccessList(f"no list for IPv{place[1]} {place[0]}", *place, ())
-        kept = before.get(place)
-        for here in texts.get(place, [missing]):
-            proven.append(_proven(wanted.get(place, empty), here, kept[0] if kept else None))
+        here = readings(texts.get(place, [missing]), wary)
+        numbers = {line.number for each in here for line in each.lines if line.number}
+        spare = numbers.difference(*map(_needed, here))
+        for each in here:
+            kept = before[place][0] if place in before else None
+            if kept is not None and each.view.endswith(WARY):
+                kept = warily(kept)
+            proven.append(_proven(wanted.get(place, empty), each, kept, spare))
     return Proof(tuple(proven), residuals)
 
 
@@ -164,7 +175,17 @@ def _by_place(
     return found
 
 
-def _proven(wanted: AccessList, found: AccessList, existing: AccessList | None) -> Proven:
+def _needed(found: AccessList) -> set[int]:
+    """Line numbers of what cannot be taken out of one reading without any effect."""
+    # A line of a chain that is reached in several ways is spare when it is so in all of them. One that leads into
+    # a chain is not looked into: it would take all of the chain with it.
+    spare = frozenset(unneeded(found))
+    return {line.number for at, line in enumerate(found.lines) if line.leads or at not in spare}
+
+
+def _proven(
+    wanted: AccessList, found: AccessList, existing: AccessList | None, spare: Collection[int]
+) -> Proven:
     sides = [wanted] if existing is None else [wanted, existing]
     compared = compare(sides, found)
     witnesses = []
@@ -176,17 +197,12 @@ def _proven(wanted: AccessList, found: AccessList, existing: AccessList | None) 
         number = None if line is None else line.number or None
         target = Verdict.PASS if verdict is Verdict.DROP else Verdict.DROP
         witnesses.append(Witness(better, _broken(wanted, better), target, number, text))
-    # A line of a chain that is reached in several ways is spare when it is so in all of them. One that leads into
-    # a chain is not looked into: it would take all of the chain with it.
-    spare = frozenset(unneeded(found))
-    needed = {line.number for at, line in enumerate(found.lines) if line.leads or at not in spare}
-    numbers = {line.number for line in found.lines if line.number}
     return Proven(
         f"{found.name}, {found.view}" if found.view else found.name,
         found.attachment,
         found.family,
-        len(numbers),
-        tuple(sorted(numbers - needed)),
+        len({line.number for line in found.lines if line.number}),
+        tuple(sorted(spare)),
         tuple(witnesses),
         compared.complete,
     )

@@ -49,8 +49,8 @@ class Dialect:
     """Commands below an interface that put a list in force."""
     preamble: tuple[str, ...] = ()
     """The first lines of every list."""
-    keep_fragments: bool = False
-    """Later fragments are let through first, because the vendor does not say what entries with ports do to them."""
+    wary: frozenset[int] = frozenset()
+    """Families in which the vendor does not say what entries with ports do to later fragments."""
 
 
 @dataclass(frozen=True, slots=True)

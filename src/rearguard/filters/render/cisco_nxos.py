@@ -35,6 +35,12 @@ DIALECT = Dialect(
     numbered_remarks=True,
     bind=_bind,
     preamble=("statistics per-entry",),
-    keep_fragments=True,
+    wary=frozenset({4, 6}),
 )
-ABILITY = Ability(offset_one=frozenset(), unreadable=frozenset(), answers=frozenset(), headers=frozenset({4}))
+ABILITY = Ability(
+    offset_one=frozenset(),
+    unreadable=frozenset(),
+    answers=frozenset(),
+    headers=frozenset({4}),
+    wary=DIALECT.wary,
+)

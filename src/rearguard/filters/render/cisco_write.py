@@ -11,9 +11,11 @@ from rearguard.filters.budget import hardware_cost, naive_lines
 from rearguard.filters.lines import AccessList, lists_of
 from rearguard.filters.model import Attachment, Filter, Rule, TcpClass
 from rearguard.filters.parse.cisco import parse
+from rearguard.filters.prove.lean import lean
+from rearguard.filters.readings import readings, warily
 from rearguard.filters.render.cisco import Dialect, Section, sections, text_of
 from rearguard.filters.render.flat import rules_of
-from rearguard.filters.render.merge import lean, place_of
+from rearguard.filters.render.merge import place_of
 from rearguard.filters.render.plain import plain
 from rearguard.filters.render.written import Change, Written
 
@@ -105,14 +107,10 @@ def _lean(
     section: Section, read: AccessList, dialect: Dialect, foreign: Collection[int] = frozenset()
 ) -> tuple[Section, AccessList]:
     """Without the entries that change nothing, and what is left says; ``foreign`` ones are not ours to remove."""
-    ours = frozenset(
-        at
-        for at, (_, entry) in enumerate(section.items)
-        if at not in foreign and not (dialect.keep_fragments and entry.endswith(" fragments"))
-    )
-    left, gone = lean(read, ours)
+    ours = frozenset(range(len(section.items))).difference(foreign)
+    gone = lean(readings([read], dialect.wary), ours)
     items = tuple(item for at, item in enumerate(section.items) if at not in gone)
-    return replace(section, items=items), left
+    return replace(section, items=items), read.without(*gone)
 
 
 def _read(section: Section, dialect: Dialect, name: str, discovery: bool) -> AccessList:
@@ -131,8 +129,12 @@ def _merged(
 ) -> tuple[Section, AccessList, int, int]:
     """The old list with the section in its place, what that says, where it is, and how many entries it has."""
     name = old.name
-    ours = _read(section, dialect, name, discovery).lines[: len(section.items)]
-    at = place_of(wanted, ours, old)
+    whole = _read(section, dialect, name, discovery)
+    ours = replace(whole, lines=whole.lines[: len(section.items)])
+    pairs = [(ours, old)]
+    if section.family in dialect.wary:
+        pairs.append((warily(ours), warily(old)))
+    at = place_of(wanted, pairs)
     theirs = _items(old, existing.text)
     items = (*theirs[:at], *section.items, *theirs[at:])
     foreign = frozenset((*range(at), *range(at + len(section.items), len(items))))

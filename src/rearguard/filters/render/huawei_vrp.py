@@ -20,6 +20,9 @@ from dataclasses import replace
 
 from rearguard.filters.model import Attachment, Filter, Piece, Rule, Verdict
 from rearguard.filters.parse.cisco import LEAVES
+from rearguard.filters.parse.huawei_vrp import parse
+from rearguard.filters.prove.lean import lean
+from rearguard.filters.readings import readings
 from rearguard.filters.render.flat import Entry, entries, rules_of
 from rearguard.filters.render.plain import digest_of, plain, remark
 from rearguard.filters.residual import Ability
@@ -29,7 +32,11 @@ from rearguard.model.prefixes import PrefixSet
 __all__ = ["ABILITY", "hooks", "list_names", "releases", "text_of"]
 
 ABILITY = Ability(
-    offset_one=frozenset(), unreadable=frozenset(), headers=frozenset({4}), fragments=frozenset({4})
+    offset_one=frozenset(),
+    unreadable=frozenset(),
+    headers=frozenset({4}),
+    fragments=frozenset({4}),
+    wary=frozenset({4}),
 )
 STEP = 10
 _EDGE = 8
@@ -58,11 +65,14 @@ def text_of(given: Filter, head: Sequence[str]) -> str:
                         pools[prefixes] = f"RG-v{family}-{digest_of(prefixes.texts())}"
             if rules:
                 lists += _list(given, attachment, family, rules, pools)
+    return "\n".join([*lines, *_pools(pools), *lists]) + "\n"
+
+
+def _pools(pools: Mapping[PrefixSet, str]) -> Iterator[str]:
     for prefixes, name in pools.items():
         word = "ipv6" if name.startswith("RG-v6") else "ip"
-        lines.append(f"acl {word}-pool {name}")
-        lines += [f" {word} address {net.network_address} {net.prefixlen}" for net in prefixes]
-    return "\n".join([*lines, *lists]) + "\n"
+        yield f"acl {word}-pool {name}"
+        yield from (f" {word} address {net.network_address} {net.prefixlen}" for net in prefixes)
 
 
 def list_names(text: str) -> list[tuple[int, str]]:
@@ -110,8 +120,7 @@ def _way(name: str) -> str:
 def _list(
     given: Filter, attachment: Attachment, family: int, rules: Sequence[Rule], pools: Mapping[PrefixSet, str]
 ) -> Iterator[str]:
-    body: list[str] = []
-    number = 0
+    said: list[tuple[str, str]] = []
     for rule in rules:
         # Whatever number of prefixes an end has, it is one word.
         ends = [
@@ -119,15 +128,24 @@ def _list(
             for end, prefixes in (("source", rule.box.sources), ("destination", rule.box.destinations))
         ]
         bare = replace(rule, box=replace(rule.box, sources=None, destinations=None))
-        for first, entry in enumerate(entries([bare], unset_flags=True)):
-            number += STEP
-            body.append(f"rule {number} {_rule(entry, family, ends)}")
-            if not first:
-                body.append(f"rule {number} description {remark(rule)}")
+        said += [(remark(rule), _rule(entry, family, ends)) for entry in entries([bare], unset_flags=True)]
     leaving = "-leaving" if attachment is Attachment.LEAVING else ""
-    name = f"RG-{given.edge[:_EDGE]}{leaving}-v{family}-{digest_of(body)}"
-    yield f"{_HEAD[family]} {name} advance"
+    base = f"RG-{given.edge[:_EDGE]}{leaving}-v{family}"
+    whole = [*_pools(pools), f"{_HEAD[family]} {base} advance", *(f"rule {text}" for _, text in said)]
+    gone = lean(readings(parse("\n".join(whole), base), ABILITY.wary), range(len(said)))
+    body = [*_numbered([each for at, each in enumerate(said) if at not in gone])]
+    yield f"{_HEAD[family]} {base}-{digest_of(body)} advance"
     yield from (f" {line}" for line in body)
+
+
+def _numbered(said: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The rules; of those with the same remark, which are neighbours, the first carries it."""
+    last = ""
+    for number, (note, text) in enumerate(said, 1):
+        yield f"rule {number * STEP} {text}"
+        if note != last:
+            yield f"rule {number * STEP} description {note}"
+        last = note
 
 
 def _rule(entry: Entry, family: int, ends: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from rearguard.model.prefixes import PrefixSet
 
 __all__ = ["ABILITY", "CHAINS", "files_of", "hooks"]
 
-ABILITY = Ability(offset_one=frozenset({4}))
+ABILITY = Ability(offset_one=frozenset({4}), wary=frozenset({4, 6}))
 CHAINS = {Attachment.ENTERING: "REARGUARD", Attachment.LEAVING: "REARGUARD-LEAVING"}
 """The chains that FORWARD calls, in each family's own table."""
 _NAMES = {TCP: "tcp", UDP: "udp"}
@@ -109,15 +109,19 @@ class _Chains:
             ]
         reads = []
         for transport, body in parts.items():
-            if body or self.last is not None:
-                goes = f"-g {self.name}-{_NAMES[transport]}" if body else "-j RETURN"
+            goes = f"-g {self.name}-{_NAMES[transport]}" if body else "-j RETURN"
+            if self.last is not None:
                 reads += [f"-p {_NAMES[transport]} {shows} {goes}" for shows in _SHOWS[transport]]
+            elif body:
+                # Answers only. A match on ports drops what shows none, so nothing else may come to one.
+                reads.append(f"-p tcp -m tcp --tcp-flags {_FLAGS[TcpClass.ANSWER]} {goes}")
         if self.last is not None:
             end = self._ends(self.last)
-            reads += [f"{end}-p {name} {_tail(self.last)}" for name in ("tcp", "udp")]
-            if self.family == 6:
-                # What has a protocol goes; the rest does not even show that.
-                reads += ["! -p tcp -j RETURN", f"{end}{_tail(self.last)}"]
+            if self.family == 4:
+                reads += [f"{end}-p {name} {_tail(self.last)}" for name in ("tcp", "udp")]
+            else:
+                # What has another protocol goes; the rest is TCP, or does not even show what it is.
+                reads += [f"{end}-p udp {_tail(self.last)}", "! -p tcp -j RETURN", f"{end}{_tail(self.last)}"]
         yield self.name, [*sort, *([f"-g {self.name}-first"] if self.family == 6 else reads)]
         if self.family == 6:
             yield f"{self.name}-first", reads

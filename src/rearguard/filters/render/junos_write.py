@@ -16,10 +16,11 @@ from rearguard.filters.lines import AccessList, lists_of
 from rearguard.filters.model import Attachment, Filter
 from rearguard.filters.parse.junos import parse
 from rearguard.filters.parse.junos_tree import Node, tokens, tree
+from rearguard.filters.prove.lean import lean
 from rearguard.filters.render import junos
 from rearguard.filters.render.cisco_write import Existing
 from rearguard.filters.render.flat import rules_of
-from rearguard.filters.render.merge import joined, lean, place_of
+from rearguard.filters.render.merge import joined, place_of
 from rearguard.filters.render.plain import plain, set_name
 from rearguard.filters.render.written import Change, Written
 from rearguard.model.errors import UsageError
@@ -125,8 +126,9 @@ def _joined(
     header = f"        replace: filter {old.name} {{"
     block = [header, *(line for term in ours for line in term), "        }"]
     (section,) = _said(used, f"family {_FAMILIES[place[1]]}", block)
-    at = place_of(wanted, section.lines, old)
-    read, gone = lean(joined(old, section.lines, at), range(at, at + len(ours)))
+    at = place_of(wanted, [(section, old)])
+    whole = joined(old, section.lines, at)
+    gone = lean([whole], range(at, at + len(ours)))
     kept = [term for position, term in enumerate(ours, at) if position not in gone]
     before = old.lines[at].number if at < len(old.lines) else None
     body: list[str] = []
@@ -143,7 +145,7 @@ def _joined(
         _place_words(old, at),
         _before(given, place),
         len(kept),
-        hardware_cost(read),
+        hardware_cost(whole.without(*gone)),
         tuple(difference),
     )
     return found.family, [header, *body, "        }"], change

@@ -8,68 +8,59 @@ before the general permits.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rearguard.filters.lines import AccessList, Line, decide
 from rearguard.filters.model import Verdict
-from rearguard.filters.prove.equal import compare, unneeded
+from rearguard.filters.prove.equal import compare
 from rearguard.filters.prove.words import by_line, packet_words
 from rearguard.model.errors import UsageError
 
-__all__ = ["joined", "lean", "place_of"]
+__all__ = ["joined", "place_of"]
 
 
-def place_of(wanted: AccessList, section: tuple[Line, ...], existing: AccessList) -> int:
-    """The position in the existing list before which the section goes.
+def place_of(wanted: AccessList, pairs: Sequence[tuple[AccessList, AccessList]]) -> int:
+    """The position in the existing list before which the section goes: (section, existing) in each reading.
 
     ``UsageError``: there is none; the message shows the packet and the two lines that stand in each other's way.
     """
-    at = sum(1 for line in existing.lines if line.number)
+    at = sum(1 for line in pairs[0][1].lines if line.number)
     while True:
-        merged = joined(existing, section, at)
-        compared = compare([wanted, existing], merged)
-        if compared.equal:
+        before = at
+        for section, existing in pairs:
+            at = _before(wanted, section, existing, at)
+        if at == before:
             return at
-        before = []
-        for packet in compared.witnesses:
-            verdict, line = decide(merged, packet)
-            position = next(
-                (each for each, known in enumerate(merged.lines) if known is line), len(merged.lines)
-            )
-            if verdict is Verdict.DROP or position >= at:
-                kept, where = decide(existing, packet)
-                raise UsageError(
-                    f"no place in the list {existing.name} is right for the section: {packet_words(packet)} "
-                    f"{by_line(kept, where)} of the list in force, and the section would decide otherwise "
-                    f"({'nothing' if line is None else line.text})",
-                    remedy="move that line of the list in front of its general permits, then compile again",
-                )
-            before.append(position)
-        if not before:
+
+
+def _before(wanted: AccessList, section: AccessList, existing: AccessList, at: int) -> int:
+    """``at`` where that place is right; else the last one that may be."""
+    merged = joined(existing, section.lines, at)
+    compared = compare([wanted, existing], merged)
+    if compared.equal:
+        return at
+    before = []
+    for packet in compared.witnesses:
+        verdict, line = decide(merged, packet)
+        position = next((each for each, known in enumerate(merged.lines) if known is line), len(merged.lines))
+        if verdict is Verdict.DROP or position >= at:
+            kept, where = decide(existing, packet)
             raise UsageError(
-                f"the list {existing.name} and the section differ in too many ways",
-                remedy="prove the list in force by itself first",
+                f"no place in the list {existing.name} is right for the section: {packet_words(packet)} "
+                f"{by_line(kept, where)} of the list in force, and the section would decide otherwise "
+                f"({'nothing' if line is None else line.text})",
+                remedy="move that line of the list in front of its general permits, then compile again",
             )
-        at = min(before)
+        before.append(position)
+    if not before:
+        raise UsageError(
+            f"the list {existing.name} and the section differ in too many ways",
+            remedy="prove the list in force by itself first",
+        )
+    return min(before)
 
 
 def joined(existing: AccessList, section: tuple[Line, ...], at: int) -> AccessList:
     """The existing list with the section before one of its positions."""
     return replace(existing, lines=(*existing.lines[:at], *section, *existing.lines[at:]))
-
-
-def lean(given: AccessList, ours: Collection[int]) -> tuple[AccessList, frozenset[int]]:
-    """Without those of our lines (by position) that change nothing; and which positions these were."""
-    read = given
-    left = list(range(len(given.lines)))
-    while spare := [at for at in unneeded(read) if left[at] in ours]:
-        # Two lines may each be spare because of the other: the last one goes, then it is asked again, unless all
-        # of them can go together.
-        for gone in (frozenset(spare), frozenset(spare[-1:])):
-            tried = read.without(*gone)
-            if len(gone) == 1 or compare(read, tried).equal:
-                read = tried
-                left = [position for at, position in enumerate(left) if at not in gone]
-                break
-    return read, frozenset(range(len(given.lines))).difference(left)

@@ -22,15 +22,17 @@ from datetime import date
 
 from rearguard.filters.model import Attachment, Filter, Left, Piece, PortSet, Rule, TcpClass, Verdict
 from rearguard.filters.render.reading import pointer
+from rearguard.filters.residual import Ability
 from rearguard.model.bits import TCP, UDP
 from rearguard.model.prefixes import PrefixSet
 
-__all__ = ["HEADLINE", "TABLE", "render"]
+__all__ = ["ABILITY", "HEADLINE", "TABLE", "render"]
 
 HEADLINE = "# Rearguard: the filter of the edge"
 """How every file begins."""
 
 
+ABILITY = Ability(wary=frozenset({4, 6}))
 TABLE = "inet rearguard"
 PRIORITY = -10
 """Before the usual filter chains (0). Those still see what passes here: nothing that they deny is permitted."""

@@ -4,8 +4,8 @@ Quirks, from Nokia's YANG model srl_nokia-acl. An entry has one prefix and one r
 from 1 to 65535. ``tcp-flags`` knows ack, rst and syn only, so what is exactly SYN+ACK cannot be asked. ``fragment``
 with ``first-fragment`` tells later fragments, for IPv4 only; what entries with ports do to these is not said, so
 they are let through by an entry of their own before any port is asked. ``next-header`` is the first header of an
-IPv6 packet. What no entry holds is accepted, ours say so all the same. A commit is atomic.
-``statistics-per-entry`` counts by entry.
+IPv6 packet. The last entry says what becomes of everything else, so that nothing hangs on a default. A commit is
+atomic. ``statistics-per-entry`` counts by entry.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rearguard.filters.model import Attachment, Filter, Piece, Verdict
+from rearguard.filters.parse.nokia_srl import parse
+from rearguard.filters.prove.lean import lean
+from rearguard.filters.readings import readings
 from rearguard.filters.render.flat import Entry, entries, rules_of
 from rearguard.filters.render.plain import digest_of, plain, remark
 from rearguard.filters.residual import Ability
@@ -21,7 +24,13 @@ from rearguard.model.errors import UsageError
 
 __all__ = ["ABILITY", "MOST_ENTRIES", "filter_names", "hooks", "text_of"]
 
-ABILITY = Ability(offset_one=frozenset(), unreadable=frozenset(), answers=frozenset(), headers=frozenset({4}))
+ABILITY = Ability(
+    offset_one=frozenset(),
+    unreadable=frozenset(),
+    answers=frozenset(),
+    headers=frozenset({4}),
+    wary=frozenset({4}),
+)
 MOST_ENTRIES = 65_535
 STEP = 10
 _NAMES = {TCP: "tcp", UDP: "udp"}
@@ -60,6 +69,18 @@ def hooks(given: Filter, text: str) -> list[str]:
 
 
 def _filter(given: Filter, attachment: Attachment, family: int, made: list[Entry]) -> Iterator[str]:
+    leaving = "-leaving" if attachment is Attachment.LEAVING else ""
+    name = f"REARGUARD-{given.edge}{leaving}-v{family}"
+    start = f"set / acl acl-filter {name} type ipv{family}"
+    read = parse("\n".join(f"{start} {line}" for line in _body(made, family)), name)
+    gone = lean(readings(read, ABILITY.wary), range(len(made)))
+    body = _body([entry for at, entry in enumerate(made) if at not in gone], family)
+    start = f"set / acl acl-filter {name}-{digest_of(body)} type ipv{family}"
+    yield f"{start} statistics-per-entry true"
+    yield from (f"{start} {line}" for line in body)
+
+
+def _body(made: Sequence[Entry], family: int) -> list[str]:
     count = len(made) + 1
     if count > MOST_ENTRIES:
         raise UsageError(
@@ -68,12 +89,7 @@ def _filter(given: Filter, attachment: Attachment, family: int, made: list[Entry
         )
     step = STEP if count * STEP <= MOST_ENTRIES else 1
     body = [line for at, entry in enumerate(made, 1) for line in _entry(entry, family, at * step)]
-    body += [f"entry {count * step} action accept"]
-    leaving = "-leaving" if attachment is Attachment.LEAVING else ""
-    name = f"REARGUARD-{given.edge}{leaving}-v{family}-{digest_of(body)}"
-    start = f"set / acl acl-filter {name} type ipv{family}"
-    yield f"{start} statistics-per-entry true"
-    yield from (f"{start} {line}" for line in body)
+    return [*body, f"entry {count * step} action accept"]
 
 
 def _entry(entry: Entry, family: int, number: int) -> Iterator[str]:

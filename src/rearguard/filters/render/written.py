@@ -16,7 +16,7 @@ class Change:
     place: str
     """In words: where the section stands in the list that is in force."""
     before: int
-    """Entries if nothing were merged or left out: one for each pair of prefixes as they stand in the policy."""
+    """Entries of the rules that change something if nothing were merged: one for each pair of prefixes."""
     after: int
     """Entries of the section as it is written."""
     cost: int
