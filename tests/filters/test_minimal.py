@@ -144,3 +144,24 @@ def test_own_addresses_stay_under_never_block_where_forged_ones_are_not_refused_
     (inside,) = [rule for rule in made.filter.rules if rule.id == "never_block_from_v4"]
     assert inside.box.sources is not None
     assert "198.51.100.200/29" in inside.box.sources.texts()
+
+
+IN_FORCE = """\
+ip access-list INTERNET-IN
+   10 deny tcp any any eq 445
+   20 deny udp any any eq 19
+   30 permit tcp any any established
+   40 permit ip any any
+"""
+
+
+@pytest.mark.parametrize("name", ["arista-eos", "cisco-nxos"])
+def test_what_the_list_in_force_does_to_fragments_does_not_keep_ours_out(name: str) -> None:
+    """Its own lines are read in the usual way, and are not ours to remove."""
+    made = made_for(name, existing={"running": IN_FORCE})
+    assert made.proof.holds
+    (merged,) = [each for each in PLATFORMS[name].read(made.written.files) if each.family == 4]
+    spare = {number for each in made.proof.lists if each.family == 4 for number in each.unneeded}
+    said = [line.text.partition(" ")[2] for line in merged.lines if line.number in spare]
+    assert said == ["permit tcp any any established"]
+    assert sum("fragments" in line.text for line in merged.lines) == 1

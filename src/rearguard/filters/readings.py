@@ -23,25 +23,32 @@ WARY = "as if ports were read in later fragments"
 _LATER = frozenset({Piece.OFFSET_ONE, Piece.LATER})
 
 
-def readings(lists: Sequence[AccessList], wary: Collection[int]) -> tuple[AccessList, ...]:
+def readings(
+    lists: Sequence[AccessList], wary: Collection[int], existing: AccessList | None = None
+) -> tuple[AccessList, ...]:
     """The lists, those of the ``wary`` families in both readings where these differ.
 
-    Where a parser gives the second one itself, because chains must be read so before they are flattened, it counts.
+    What the list in force says already is read in the usual way: it is not ours to change. Where a parser gives the
+    second reading itself, because chains must be read so before they are flattened, it counts.
     """
     given = {(each.attachment, each.family) for each in lists if each.view.endswith(WARY)}
     found = []
     for each in lists:
         found.append(each)
         asked = each.family in wary and (each.attachment, each.family) not in given
-        if asked and (widened := warily(each)).lines != each.lines:
-            found.append(widened)
+        if asked and (second := warily(each, existing)).lines != each.lines:
+            found.append(second)
     return tuple(found)
 
 
-def warily(given: AccessList) -> AccessList:
+def warily(given: AccessList, existing: AccessList | None = None) -> AccessList:
     """The second reading, line by line the same list."""
     view = f"{given.view}, {WARY}" if given.view else WARY
-    lines = tuple(replace(line, matches=widened(line.matches)) for line in given.lines)
+    theirs = frozenset((line.matches, line.verdict) for line in existing.lines) if existing else frozenset()
+    lines = tuple(
+        line if (line.matches, line.verdict) in theirs else replace(line, matches=widened(line.matches))
+        for line in given.lines
+    )
     return replace(given, lines=lines, view=view)
 
 

@@ -18,7 +18,7 @@ from rearguard.filters.lines import AccessList, decide, lists_of
 from rearguard.filters.model import UNKNOWN_PROTOCOL, Attachment, Filter, Packet, Piece, Verdict
 from rearguard.filters.prove.equal import compare, unneeded
 from rearguard.filters.prove.words import by_line, by_policy, nicer, packet_words
-from rearguard.filters.readings import WARY, readings, warily
+from rearguard.filters.readings import readings
 from rearguard.filters.residual import Residual
 from rearguard.model.errors import InputError, Place
 
@@ -148,14 +148,11 @@ def prove(
     for place in sorted({*wanted, *texts}):
         empty = AccessList("none", *place, ())
         missing = AccessList(f"no list for IPv{place[1]} {place[0]}", *place, ())
-        here = readings(texts.get(place, [missing]), wary)
+        kept = before[place][0] if place in before else None
+        here = readings(texts.get(place, [missing]), wary, kept)
         numbers = {line.number for each in here for line in each.lines if line.number}
         spare = numbers.difference(*map(_needed, here))
-        for each in here:
-            kept = before[place][0] if place in before else None
-            if kept is not None and each.view.endswith(WARY):
-                kept = warily(kept)
-            proven.append(_proven(wanted.get(place, empty), each, kept, spare))
+        proven += [_proven(wanted.get(place, empty), each, kept, spare) for each in here]
     return Proof(tuple(proven), residuals)
 
 

@@ -104,11 +104,15 @@ def _written_out(rule: Rule, unset_flags: bool) -> int:
 
 
 def _lean(
-    section: Section, read: AccessList, dialect: Dialect, foreign: Collection[int] = frozenset()
+    section: Section,
+    read: AccessList,
+    dialect: Dialect,
+    foreign: Collection[int] = frozenset(),
+    existing: AccessList | None = None,
 ) -> tuple[Section, AccessList]:
     """Without the entries that change nothing, and what is left says; ``foreign`` ones are not ours to remove."""
     ours = frozenset(range(len(section.items))).difference(foreign)
-    gone = lean(readings([read], dialect.wary), ours)
+    gone = lean(readings([read], dialect.wary, existing), ours)
     items = tuple(item for at, item in enumerate(section.items) if at not in gone)
     return replace(section, items=items), read.without(*gone)
 
@@ -133,13 +137,13 @@ def _merged(
     ours = replace(whole, lines=whole.lines[: len(section.items)])
     pairs = [(ours, old)]
     if section.family in dialect.wary:
-        pairs.append((warily(ours), warily(old)))
+        pairs.append((warily(ours, old), old))
     at = place_of(wanted, pairs)
     theirs = _items(old, existing.text)
     items = (*theirs[:at], *section.items, *theirs[at:])
     foreign = frozenset((*range(at), *range(at + len(section.items), len(items))))
     merged = replace(section, items=items)
-    left, said = _lean(merged, _read(merged, dialect, name, discovery), dialect, foreign)
+    left, said = _lean(merged, _read(merged, dialect, name, discovery), dialect, foreign, old)
     return left, said, at, len(left.items) - len(theirs)
 
 
