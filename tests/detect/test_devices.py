@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detect.build import SECOND, START, contact, detect, devices, kinds, of, policy, strangers
-from rearguard.detect import flood as flooding
+from rearguard.detect import loads
 from rearguard.model import bits
 
 FLOW = bits.KNOWN_FLAGS
@@ -232,8 +232,8 @@ def test_too_many_initiations_a_minute_at_one_device_are_a_flood() -> None:
 def test_a_flooded_device_is_found_in_any_number_of_heaps(
     monkeypatch: pytest.MonkeyPatch, heaps: int, most: int
 ) -> None:
-    monkeypatch.setattr(flooding, "HEAPS", heaps)
-    monkeypatch.setattr(flooding, "MOST_HEAPS", most)
+    monkeypatch.setattr(loads, "HEAPS", heaps)
+    monkeypatch.setattr(loads, "MOST_HEAPS", most)
     quiet = [contact(server=f"198.51.100.{k}", tries=100, lasts=30) for k in range(1, 60)]
     loud = [
         contact(client, server, tries=70, lasts=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,18 @@ import pytest
 from detect.build import contact, detect, policy, view
 from detect.talk import exchange
 from rearguard.catalogue.catalogue import load
-from rearguard.detect import keeping, run, run_windows
+from rearguard.detect import (
+    firsts,
+    keeping,
+    loads,
+    looking,
+    portrait,
+    pouring,
+    run,
+    run_windows,
+    sources,
+    touch_rows,
+)
 from rearguard.detect.touches import view_sql
 
 ALL = 1 << 40
@@ -39,6 +51,35 @@ def test_a_file_and_memory_conclude_the_same(monkeypatch: pytest.MonkeyPatch) ->
     assert len({finding.kind for finding in expected.findings}) > 3
     monkeypatch.setattr(keeping, "COPY_SHARE", ALL)
     assert detect(*rows(), exchanges=exchanges) == expected
+
+
+LITTLE: tuple[tuple[Any, str, int], ...] = (
+    (firsts, "HELD", 1),
+    (loads, "CELLS", 2),
+    (looking, "BATCH", 3),
+    (portrait, "HELD", 0),
+    (pouring, "AT_ONCE", 1),
+    (sources, "CELLS", 2),
+    (touch_rows, "HELD", 0),
+)
+
+
+@pytest.mark.parametrize("chosen", [LITTLE, *([one] for one in LITTLE)])
+def test_however_little_is_held_the_same_is_concluded(
+    monkeypatch: pytest.MonkeyPatch, chosen: Sequence[tuple[Any, str, int]]
+) -> None:
+    many = [
+        *rows(),
+        *(
+            contact(f"2001:db8:1::{client}", f"2001:db8:c:{k}::1", at=k)
+            for client in (3, 1)
+            for k in range(30)
+        ),
+    ]
+    expected = detect(*many)
+    for module, name, value in chosen:
+        monkeypatch.setattr(module, name, value)
+    assert detect(*many) == expected
 
 
 def test_nothing_is_left_of_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detect.build import contact, detect
-from rearguard.detect import portrait
+from rearguard.detect import looking, portrait, queried
 from rearguard.detect.tally import Tally, narrowed
 from rearguard.detect.tally_rows import (
     ANSWER,
@@ -218,7 +218,7 @@ def test_all_ports_of_a_sweep_are_told() -> None:
 
 
 @pytest.mark.parametrize("most", [0, portrait.HELD])
-@pytest.mark.parametrize("batch", [7, portrait.BATCH])
+@pytest.mark.parametrize("batch", [7, queried.BATCH])
 def test_peers_are_the_same_sorted_here_or_by_the_database(
     monkeypatch: pytest.MonkeyPatch, most: int, batch: int
 ) -> None:
@@ -230,7 +230,8 @@ def test_peers_are_the_same_sorted_here_or_by_the_database(
     ]
     made += [contact(f"203.0.113.{k}", port=7547, at=k, outcome="answered") for k in (9, 3, 7)]
     monkeypatch.setattr(portrait, "HELD", most)
-    monkeypatch.setattr(portrait, "BATCH", batch)
+    monkeypatch.setattr(queried, "BATCH", batch)
+    monkeypatch.setattr(looking, "BATCH", batch)
     found = {finding.kind: finding for finding in detect(*made).findings}
     scan, exposed = found["scan"], found["exposed-device"]
     assert (scan.contacts, scan.peers.count, scan.details["dark_devices"]) == (120, 40, 40)

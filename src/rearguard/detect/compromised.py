@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Compromised"]
 
 CHOSEN_SQL = """
-CREATE OR REPLACE TEMP VIEW ours AS
-SELECT * FROM touches
-WHERE packets_c > 0 AND way <> 0 AND (way = 1 AND proto = 6 AND interface IS NOT NULL OR fp_mirai > 0);
+CREATE OR REPLACE TEMP VIEW signs AS
+SELECT * FROM ours
+WHERE packets_c > 0 AND (way = 1 AND proto = 6 AND interface IS NOT NULL OR fp_mirai > 0);
 
 CREATE OR REPLACE TEMP TABLE firsts AS
 SELECT
@@ -49,12 +49,12 @@ SELECT
     any_value(CASE
         WHEN server_hi = 0 AND server_lo >> 32 = 65535 THEN server_lo >> 8 ELSE server_hi >> 16
     END) AS net
-FROM ours SEMI JOIN (
-    SELECT source_hi, source_lo, interface, way FROM ours GROUP BY ALL
+FROM signs SEMI JOIN (
+    SELECT source_hi, source_lo, interface, way FROM signs GROUP BY ALL
     HAVING count(*) FILTER (bare) >= {fewest} OR count(*) FILTER (fp_mirai > 0) >= {hits}
 ) AS busy
-    ON busy.source_hi = ours.source_hi AND busy.source_lo = ours.source_lo
-    AND busy.way = ours.way AND busy.interface IS NOT DISTINCT FROM ours.interface
+    ON busy.source_hi = signs.source_hi AND busy.source_lo = signs.source_lo
+    AND busy.way = signs.way AND busy.interface IS NOT DISTINCT FROM signs.interface
 GROUP BY source_hi, source_lo, interface, way, server_hi, server_lo;
 
 CREATE OR REPLACE TEMP TABLE chosen AS
@@ -104,7 +104,7 @@ ORDER BY coalesce(peak, 0) + c.mirai DESC, gid LIMIT {limit};
 
 CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.server_hi AS peer_hi, t.server_lo AS peer_lo
-FROM touches t JOIN chosen c ON c.source_hi = t.source_hi AND c.source_lo = t.source_lo
+FROM ours t JOIN chosen c ON c.source_hi = t.source_hi AND c.source_lo = t.source_lo
     AND c.way = t.way AND c.interface IS NOT DISTINCT FROM t.interface
 WHERE t.opened AND (c.interface IS NOT NULL OR t.fp_mirai > 0);
 """

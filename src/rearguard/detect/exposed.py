@@ -44,7 +44,7 @@ TALKATIVE = 2048
 
 CHOSEN_SQL = """
 CREATE OR REPLACE TEMP VIEW answers AS
-SELECT * FROM touches WHERE way = 0 AND packets_s > 0 AND on_device;
+SELECT * FROM answering WHERE on_device;
 
 CREATE OR REPLACE TEMP VIEW proofs AS
 SELECT

@@ -13,43 +13,43 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
 
 from rearguard.detect import wording
 from rearguard.detect.estimate import interval, needed
 from rearguard.detect.flood_total import Total
+from rearguard.detect.loads import loads
 from rearguard.detect.making import make
+from rearguard.detect.members import of_targets
 from rearguard.detect.portrait import draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import SECOND
 from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address
+from rearguard.model.bits import DIRECTIONS
 from rearguard.model.finding import Finding, Kind, Severity, Subject
+
+if TYPE_CHECKING:
+    from rearguard.detect.ledger import Ledger
+    from rearguard.detect.members import Members
 
 __all__ = ["Flood"]
 
 NETWORK_DEVICES = 50
 """A network is flooded from the rate on that so many of its devices would be."""
 
-HEAPS = 8
-"""So many heaps of devices for each flood that all initiations together would make."""
-MOST_HEAPS = 1 << 20
-"""What does not cost more memory than the devices themselves."""
+LOADS = (
+    "found_loads (interface VARCHAR, way UTINYINT, network VARCHAR, device_hi UBIGINT, device_lo UBIGINT,"
+    " start BIGINT, seconds BIGINT, tries UBIGINT, rate UINTEGER)"
+)
 
 LOAD_SQL = """
 CREATE OR REPLACE TEMP VIEW loads AS
-SELECT
-    interface, way, server_network AS network, device_hi, device_lo, begun // 1000000000 AS start,
-    greatest((ended - begun) // 1000000000, 60) AS seconds, tries * rate AS tries, rate
-FROM touches
-WHERE way <> 1 AND interface IS NOT NULL AND tries > 0
+FROM found_loads
 UNION ALL
 SELECT interface, way, network, NULL, NULL, minute * 60, 60, tries, 1 FROM fact_crowd;
-
--- Devices are told apart only where a handful of them, taken together, got as much as a flood of one.
-CREATE OR REPLACE TEMP TABLE heaps AS
-SELECT interface, way, {heap} AS heap
-FROM loads WHERE device_hi IS NOT NULL GROUP BY ALL HAVING sum(tries) >= {device};
 
 CREATE OR REPLACE TEMP TABLE candidates AS
 SELECT row_number() OVER ()::INTEGER AS gid, *
@@ -57,8 +57,7 @@ FROM (
     SELECT
         interface, way, device_hi, device_lo, NULL::VARCHAR AS network, max(rate) AS rate,
         sum(tries)::BIGINT AS tries
-    FROM (SELECT *, {heap} AS heap FROM loads WHERE device_hi IS NOT NULL)
-    SEMI JOIN heaps USING (interface, way, heap)
+    FROM loads WHERE device_hi IS NOT NULL
     GROUP BY interface, way, device_hi, device_lo HAVING sum(tries) >= {device}
     UNION ALL
     SELECT
@@ -104,15 +103,7 @@ SELECT
     (peak / 1000)::DOUBLE AS peak, peak_at, busy::BIGINT AS busy, count(*) OVER () AS total
 FROM candidates JOIN bars USING (rate) JOIN peaks USING (gid) JOIN busy USING (gid)
 WHERE peak >= threshold * 1000 AND NOT ({span} >= {learned} AND busy * 2 > {span})
-ORDER BY peak / threshold DESC, interface, way, device_hi, device_lo, network LIMIT {limit};
-
-CREATE OR REPLACE TEMP VIEW members AS
-SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
-FROM touches t JOIN chosen c USING (interface, way, device_hi, device_lo) WHERE t.tries > 0
-UNION ALL
-SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
-FROM touches t JOIN chosen c ON c.interface = t.interface AND c.way = t.way AND c.network = t.server_network
-WHERE t.tries > 0;
+ORDER BY peak / threshold DESC, interface, way, device_hi, device_lo, network LIMIT {limit}
 """
 
 CROWDS_SQL = """
@@ -144,9 +135,12 @@ class Flood:
         device, network = thresholds.flood_per_minute, thresholds.flood_per_minute * NETWORK_DEVICES
         if overview.initiations < device and not overview.crowds:
             return Conclusion()
-        heaps = min(MOST_HEAPS, max(1, overview.initiations * HEAPS // device))
-        heap = f"(xor(device_hi, device_lo) % {heaps})::UINTEGER"
-        con.execute(LOAD_SQL.format(device=device, network=network, heap=heap))
+        con.execute(table_sql(LOADS, []))
+        for some in loads(context.ledger, overview.initiations, device):
+            con.register("given", some)
+            con.execute("INSERT INTO found_loads BY NAME FROM given")
+            con.unregister("given")
+        con.execute(LOAD_SQL.format(device=device, network=network))
         if not rows(con, "FROM candidates LIMIT 1"):
             return Conclusion()
         bars = [
@@ -163,10 +157,10 @@ class Flood:
                 limit=limits.findings_per_kind,
             )
         )
-        chosen = rows(con, "SELECT * FROM chosen")
+        chosen = sorted(rows(con, "SELECT * FROM chosen"), key=lambda group: group["gid"])
         if not chosen:
             return Conclusion()
-        portraits = draw(context, (group["gid"] for group in chosen))
+        portraits = draw(context, (group["gid"] for group in chosen), _members(chosen, context.ledger))
         crowds = {row["gid"]: row for row in rows(con, CROWDS_SQL.format(evidence=limits.evidence))}
         findings = tuple(
             _finding(
@@ -175,6 +169,18 @@ class Flood:
             for group in chosen
         )
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
+
+
+def _members(chosen: list[dict[str, Any]], ledger: Ledger) -> Members:
+    """The touches with tries of each group, a device or a network."""
+    places = [place for place, group in enumerate(chosen) if group["network"] is None]
+    networks = np.full((len(ledger.interfaces), len(DIRECTIONS), len(ledger.networks)), -1, np.int64)
+    for place, group in enumerate(chosen):
+        if group["network"] is not None:
+            at = ledger.interfaces.index(group["interface"]), group["way"]
+            networks[(*at, ledger.networks.index(group["network"]))] = place
+    devices = ledger.groups((chosen[place] for place in places), "device")
+    return of_targets(ledger, devices, np.array(places, np.int64), networks)
 
 
 def _finding(group: dict[str, Any], total: Total, context: Context, span: int) -> Finding:

@@ -1,9 +1,9 @@
-"""A copy of what twenty queries read: without one, each of them works the touches out anew.
+"""Copies of those touches that several queries read: without one, each of them works the touches out anew.
 
-Few are copied into memory. Many are put into a database file beside the connection: it is read through the same
-bounded memory as all else, and since its columns carry their ranges, grouping by addresses costs a quarter. Columns
-are stored as runs of equal values, for most touches of an outbreak differ in few of them; to search the best
-compression of each column takes twice as long.
+What most contacts of an outbreak are, tries without an answer, is counted by kernels and in neither copy. Few are
+copied into memory. Many are put into a database file beside the connection: it is read through the same bounded
+memory as all else, and since its columns carry their ranges, grouping by addresses costs a quarter. Columns are
+stored as runs of equal values; to search the best compression of each column takes twice as long.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import duckdb
@@ -23,30 +24,31 @@ COPY_SHARE = 4
 """Touches that fit into this part of the memory limit are copied into memory. More would push the queries' own
 work to disk."""
 
-FEW_SQL = """
-CREATE OR REPLACE TEMP TABLE kept AS FROM marked;
-CREATE OR REPLACE TEMP VIEW marked AS FROM temp.kept;
-"""
-
-MANY_SQL = """
-ATTACH '{file}' AS {base};
-CREATE TABLE {base}.kept ({columns});
-INSERT INTO {base}.kept FROM marked;
-CREATE OR REPLACE TEMP VIEW marked AS FROM {base}.kept;
-"""
+WHICH = {"answering": "way = 0 AND packets_s > 0", "ours": "way <> 0"}
+"""The touches of each copy: somebody outside got something back; one of our side opened it."""
 
 
-def keep(con: duckdb.DuckDBPyConnection, touches: int, memory_mb: int, folder: Path) -> None:
-    """Put a copy behind the view ``marked``, in memory or in ``folder``."""
-    if touches * TOUCH_BYTES * COPY_SHARE <= memory_mb << 20:
-        con.execute(FEW_SQL)
-        return
-    columns = ", ".join(
-        f"{name} {kind}" if kind == "VARCHAR" else f"{name} {kind} USING COMPRESSION rle"
-        for name, kind, *_ in con.execute("DESCRIBE marked").fetchall()
-    )
-    file = str(folder / "touches.db").replace("'", "''")
-    con.execute(MANY_SQL.format(file=file, base=_base(folder), columns=columns))
+def keep(con: duckdb.DuckDBPyConnection, sizes: Mapping[str, int], memory_mb: int, folder: Path) -> None:
+    """Make the copies ``answering`` and ``ours``, of about so many touches, in memory or in ``folder``."""
+    beside = sum(sizes.values()) * TOUCH_BYTES * COPY_SHARE > memory_mb << 20
+    if beside:
+        file = str(folder / "touches.db").replace("'", "''")
+        con.execute(f"ATTACH '{file}' AS {_base(folder)}")
+    for name, rows in sizes.items():
+        select = f"FROM touches WHERE {WHICH[name]}"
+        if not rows:
+            con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+            continue
+        if not beside:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+            continue
+        columns = ", ".join(
+            f"{column} {kind}" if kind == "VARCHAR" else f"{column} {kind} USING COMPRESSION rle"
+            for column, kind, *_ in con.execute("DESCRIBE touches").fetchall()
+        )
+        table = f"{_base(folder)}.{name}"
+        con.execute(f"CREATE TABLE {table} ({columns}); INSERT INTO {table} {select}")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {table}")
 
 
 def release(con: duckdb.DuckDBPyConnection, folder: Path) -> None:

@@ -9,8 +9,9 @@ from rearguard.detect.estimate import needed
 from rearguard.detect.facts import State, bind
 from rearguard.detect.heard import tell
 from rearguard.detect.keeping import keep
+from rearguard.detect.ledger import Ledger
+from rearguard.detect.looking import look
 from rearguard.detect.touches import table_sql, view_sql
-from rearguard.model import bits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,36 +19,17 @@ if TYPE_CHECKING:
     import duckdb
 
     from rearguard.catalogue.catalogue import Catalogue
+    from rearguard.detect.touch_rows import Touches
     from rearguard.policy.policy import Policy
     from rearguard.policy.thresholds import Thresholds
 
 __all__ = ["Overview", "lay_out"]
 
-LOOK_SQL = f"""
-SELECT
-    count(*) AS touches,
-    count(*) FILTER (surveyor IS NOT NULL OR exception IS NOT NULL) AS known,
-    count(*) FILTER (opened AND interface IS NOT NULL AND way <> {bits.OUTBOUND}) AS tried,
-    count(*) FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL))
-        AS knocked,
-    count(DISTINCT port::UINTEGER << 8 | proto)
-        FILTER (opened AND way <> {bits.OUTBOUND} AND (proto = {bits.TCP} OR interface IS NOT NULL)) AS ports,
-    count(*) FILTER (interface IS NULL AND proto = {bits.TCP} AND packets_c > 0 AND way <> {bits.OUTBOUND})
-        AS loose,
-    count(*) FILTER (way = {bits.OUTBOUND} AND interface IS NOT NULL AND bare AND proto = {bits.TCP}) AS outward,
-    count(*) FILTER (way <> {bits.INBOUND} AND fp_mirai > 0) AS worm,
-    count(*) FILTER (way = {bits.INBOUND} AND interface IS NOT NULL AND packets_s > 0) AS answers,
-    coalesce(sum({{scaled}}) FILTER (way = {bits.INBOUND} AND forgeable AND packets_s > 0), 0) AS asked,
-    coalesce(sum({{scaled}}) FILTER (way <> {bits.OUTBOUND} AND interface IS NOT NULL), 0) AS initiations,
-    (SELECT count(*) FROM fact_crowd)::BIGINT AS crowds
-FROM touches
-"""
-
 REFLECTIONS_SQL = """
 INSERT INTO reflections
 SELECT server_hi, server_lo, interface, source_net
-FROM touches
-WHERE forgeable AND packets_s > 0 AND way = 0
+FROM answering
+WHERE forgeable
 GROUP BY ALL
 HAVING sum(tries * rate) >= {packets} AND sum(bytes_s) >= {ratio} * sum(bytes_c)
 """
@@ -61,6 +43,8 @@ class Overview:
 
     rates: tuple[int, ...]
     """The sampling rates that occur; 1 also where it is unknown."""
+    crowds: int
+    """Cells of sources that are only counted."""
     touches: int
     """All of them."""
     known: int
@@ -69,8 +53,6 @@ class Overview:
     """Initiations toward catalogued interfaces, but for those of our own side toward others."""
     knocked: int
     """The same with all TCP ports."""
-    ports: int
-    """Different ports among these."""
     loose: int
     """Touches of TCP ports that the catalogue does not know, but for those of our own side toward others."""
     outward: int
@@ -79,12 +61,16 @@ class Overview:
     """Touches by our side with Mirai's property."""
     answers: int
     """Touches of our interfaces in which something came back."""
+    replied: int
+    """Inbound touches in which something came back."""
+    own: int
+    """Touches that our side opened."""
     asked: int
     """Requests, scaled by sampling, toward amplifying services that answered an unproven sender."""
     initiations: int
     """Initiations, scaled by sampling, toward our interfaces."""
-    crowds: int
-    """Cells of sources that are only counted."""
+    ports: int
+    """Different ports among those that ``knocked`` counts."""
 
     def least(self, threshold: int) -> int:
         """The smallest number to be seen, over all rates, that may stand for ``threshold`` (rule B14)."""
@@ -92,37 +78,34 @@ class Overview:
 
 
 def lay_out(
-    con: duckdb.DuckDBPyConnection, state: State, policy: Policy, catalogue: Catalogue, folder: Path
-) -> Overview:
-    """Put the facts into ``con`` with what all detectors use, and look over them once. What is too large for the
-    memory is copied into ``folder``, until :func:`rearguard.detect.keeping.release` is called.
+    con: duckdb.DuckDBPyConnection,
+    state: State,
+    policy: Policy,
+    catalogue: Catalogue,
+    folder: Path,
+    touches: Touches,
+) -> tuple[Overview, Ledger]:
+    """Put the facts into ``con`` with what all detectors use, look over them once, and fill ``touches``. What is
+    too large for the memory is put into ``folder``, until :func:`rearguard.detect.keeping.release` is called.
 
-    ``touches``; ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``replies`` and
-    ``proven``: what listeners said; ``reflections``: who is attacked through which amplifier, and is a victim, not
-    a source (rule B4).
+    ``touches``; ``answering`` and ``ours``, copies of those that were answered and of those that our side opened;
+    ``required``: how much must be seen at each sampling rate that occurs (rule B14); ``replies`` and ``proven``:
+    what listeners said; ``reflections``: who is attacked through which amplifier, and is a victim, not a source
+    (rule B4).
     """
     bind(con, state)
     proven = tell(con, state.exchanges, catalogue)
     con.execute(view_sql(policy, catalogue, proven=proven))
-    ((touches,),) = con.execute("SELECT count(*) FROM fact_touches").fetchall()
-    keep(con, touches, policy.limits.memory_mb, folder)
-    overview = _look(con)
+    interfaces = tuple(entry.id for entry in catalogue.interfaces)
+    found = look(con, interfaces, policy.network_names, touches)
+    ((crowds,),) = con.execute("SELECT count(*) FROM fact_crowd").fetchall()
+    overview = Overview(found.rates, crowds, **found.counts)
+    keep(con, {"answering": overview.replied, "ours": overview.own}, policy.limits.memory_mb, folder)
     con.execute(_required_sql(overview.rates, policy.thresholds) + table_sql(_REFLECTIONS, []))
     least = policy.thresholds.reflector_min_packets
     if overview.asked >= least:
         con.execute(REFLECTIONS_SQL.format(packets=least, ratio=policy.thresholds.reflector_ratio))
-    return overview
-
-
-def _look(con: duckdb.DuckDBPyConnection) -> Overview:
-    """The rates first: where nothing is sampled, which is usual, nothing needs to be scaled."""
-    rates = tuple(
-        rate for (rate,) in con.execute("SELECT DISTINCT rate FROM touches ORDER BY rate").fetchall()
-    )
-    scaled = "tries" if rates in ((), (1,)) else "tries::HUGEINT * rate"
-    row = con.execute(LOOK_SQL.format(scaled=scaled)).fetchone()
-    assert row is not None
-    return Overview(rates, *row)
+    return overview, Ledger.of(touches, found.words, interfaces, policy, con)
 
 
 def _required_sql(rates: tuple[int, ...], thresholds: Thresholds) -> str:

@@ -15,9 +15,11 @@ from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.making import make
+from rearguard.detect.members import of_sources
 from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import source_key, subject_of
+from rearguard.detect.touch_rows import FLAGLESS, GUEST, LAN, OPENED
 from rearguard.detect.touches import table_sql
 from rearguard.model.bits import DIRECTIONS
 from rearguard.model.finding import Finding, Kind
@@ -49,13 +51,7 @@ SELECT row_number() OVER ()::INTEGER AS gid, *, (SELECT count(*) FROM probes) AS
 FROM (
     FROM probes
     ORDER BY result DESC, touches DESC, dark DESC, source_hi, source_lo, interface, way LIMIT {limit}
-);
-
-CREATE OR REPLACE TEMP VIEW members AS
-SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
-FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
-ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened AND NOT t.lan AND NOT t.guest AND NOT t.flagless;
+)
 """
 
 
@@ -80,10 +76,12 @@ class Probe:
             table_sql("swept (source_hi UBIGINT, source_lo UBIGINT, way UTINYINT)", swept)
             + CHOSEN_SQL.format(limit=context.policy.limits.findings_per_kind)
         )
-        chosen = rows(context.con, "SELECT * FROM chosen")
+        chosen = rows(context.con, "SELECT * FROM chosen ORDER BY gid")
         if not chosen:
             return Conclusion()
-        portraits = draw(context, (group["gid"] for group in chosen))
+        ledger = context.ledger
+        members = of_sources(ledger, ledger.groups(chosen), needed=OPENED, refused=LAN | GUEST | FLAGLESS)
+        portraits = draw(context, (group["gid"] for group in chosen), members)
         findings = tuple(_finding(group, portraits[group["gid"]], context) for group in chosen)
         return Conclusion(findings, chosen[0]["total"] - len(chosen))
 

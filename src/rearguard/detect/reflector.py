@@ -31,8 +31,8 @@ SELECT
     server_hi, server_lo, interface,
     sum(tries * rate)::DOUBLE AS requests, sum(bytes_c * rate)::DOUBLE AS asked,
     sum(bytes_s * rate)::DOUBLE AS sent, count(*) OVER () AS total
-FROM touches SEMI JOIN reflections USING (server_hi, server_lo, interface, source_net)
-WHERE forgeable AND packets_s > 0 AND way = 0
+FROM answering SEMI JOIN reflections USING (server_hi, server_lo, interface, source_net)
+WHERE forgeable
 GROUP BY server_hi, server_lo, interface
 ORDER BY sent DESC, gid LIMIT {limit}
 """
@@ -40,9 +40,9 @@ ORDER BY sent DESC, gid LIMIT {limit}
 MEMBERS_SQL = """
 CREATE OR REPLACE TEMP VIEW members AS
 SELECT c.gid, t.*, t.client_hi AS peer_hi, t.client_lo AS peer_lo
-FROM touches t JOIN chosen c USING (server_hi, server_lo, interface)
+FROM answering t JOIN chosen c USING (server_hi, server_lo, interface)
 SEMI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.forgeable AND t.packets_s > 0 AND t.way = 0
+WHERE t.forgeable
 """
 
 

@@ -28,6 +28,7 @@ from rearguard.detect.reflector import Reflector
 from rearguard.detect.scan import Scan
 from rearguard.detect.shape import Context, Detector, Result
 from rearguard.detect.surge import PortSurge
+from rearguard.detect.touch_rows import Touches
 from rearguard.detect.voices import place
 
 if TYPE_CHECKING:
@@ -112,10 +113,13 @@ def run_windows(
     before = _temporary(con)
     with _uncollected(), tempfile.TemporaryDirectory(prefix="rearguard-") as name:
         folder = Path(name)
+        touches = Touches(folder)
         try:
+            overview, ledger = lay_out(con, state, policy, catalogue, folder, touches)
             context = Context(
                 con=con,
-                overview=lay_out(con, state, policy, catalogue, folder),
+                overview=overview,
+                ledger=ledger,
                 policy=policy,
                 catalogue=catalogue,
                 pointer=views[0].pointer,
@@ -127,6 +131,7 @@ def run_windows(
                 "".join(f'DROP {sort} temp."{name}";' for sort, name in sorted(_temporary(con) - before))
             )
         finally:
+            touches.close()
             release(con, folder)
     found = sorted(concluded, key=lambda finding: (-finding.severity.rank, str(finding.kind), finding.id))
     return Result(tuple(found), (*told, *limited))

@@ -18,9 +18,11 @@ from typing import Any, ClassVar
 
 from rearguard.detect import wording
 from rearguard.detect.making import make
+from rearguard.detect.members import of_sources
 from rearguard.detect.portrait import Portrait, draw, rows
 from rearguard.detect.shape import Conclusion, Context
 from rearguard.detect.sources import build_groups, subject_of, taken_sql
+from rearguard.detect.touch_rows import OPENED
 from rearguard.detect.walk import find_searchers
 from rearguard.model.finding import Finding, Kind
 
@@ -29,13 +31,7 @@ __all__ = ["Scan"]
 HORIZONTAL_SQL = """
 CREATE OR REPLACE TEMP TABLE chosen AS
 SELECT row_number() OVER ()::INTEGER AS gid, *
-FROM (FROM scans ORDER BY result DESC, devices DESC, source_hi, source_lo, interface, way LIMIT {limit});
-
-CREATE OR REPLACE TEMP VIEW members AS
-SELECT c.gid, t.*, t.device_hi AS peer_hi, t.device_lo AS peer_lo
-FROM touches t JOIN chosen c USING (source_hi, source_lo, interface, way)
-ANTI JOIN reflections r USING (server_hi, server_lo, interface, source_net)
-WHERE t.opened;
+FROM (FROM scans ORDER BY result DESC, devices DESC, source_hi, source_lo, interface, way LIMIT {limit})
 """
 
 FORMLESS_SQL = """
@@ -90,8 +86,10 @@ class Scan:
         if context.overview.tried:
             build_groups(context)
             con.execute(HORIZONTAL_SQL.format(limit=limit))
-            groups = rows(con, "SELECT *, (SELECT count(*) FROM scans) AS total FROM chosen")
-            portraits = draw(context, (group["gid"] for group in groups)) if groups else {}
+            groups = rows(con, "SELECT *, (SELECT count(*) FROM scans) AS total FROM chosen ORDER BY gid")
+            ledger = context.ledger
+            members = of_sources(ledger, ledger.groups(groups), needed=OPENED)
+            portraits = draw(context, (group["gid"] for group in groups), members) if groups else {}
             findings += [_horizontal(group, portraits[group["gid"]], context) for group in groups]
             total += groups[0]["total"] if groups else 0
         if find_searchers(context):

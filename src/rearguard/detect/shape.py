@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.detect.attempts import Campaign
     from rearguard.detect.falls import Fall
+    from rearguard.detect.ledger import Ledger
     from rearguard.detect.overview import Overview
     from rearguard.detect.voices import Voice
     from rearguard.model.finding import Finding, Kind
@@ -30,12 +31,14 @@ __all__ = ["Conclusion", "Context", "Detector", "Result"]
 class Context:
     """What a conclusion rests on: the facts, policy, catalogue, where records are, earlier findings.
 
-    ``con`` has the facts as views, and ``touches``, ``required``, ``replies``, ``proven`` and
-    ``reflections`` beside them (:func:`rearguard.detect.overview.lay_out`); ``overview`` tells what is in them.
+    ``con`` has the facts as views, and ``touches``, ``answering``, ``ours``, ``required``, ``replies``, ``proven``
+    and ``reflections`` beside them (:func:`rearguard.detect.overview.lay_out`); ``overview`` tells what is in them.
+    ``ledger`` has the tries at our interfaces as rows for kernels.
     """
 
     con: duckdb.DuckDBPyConnection
     overview: Overview
+    ledger: Ledger
     policy: Policy
     catalogue: Catalogue
     pointer: Callable[[int], tuple[str, int]]

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rearguard.contacts.arrow import to_arrow
+from rearguard.detect.firsts import first_tries
+from rearguard.detect.grouping import GROUP, group_rows
 from rearguard.detect.pace import peaks
 from rearguard.detect.touches import table_sql
 from rearguard.model.address import format_address, halves
@@ -23,48 +26,34 @@ from rearguard.model.finding import Finding, Subject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import duckdb
     import numpy.typing as npt
 
+    from rearguard.detect.ledger import Ledger
     from rearguard.detect.portrait import Portrait
     from rearguard.detect.shape import Context
 
 __all__ = ["SECOND", "build_groups", "source_key", "subject_of", "taken_sql"]
 
 SECOND = 1_000_000_000
-BATCH = 65_536
-"""Rows that are fetched at once."""
+CELLS = 1 << 14
+"""Groups, twice, that are counted at once (1 MB)."""
+
+PARTS = (
+    "parts (source_hi UBIGINT, source_lo UBIGINT, interface VARCHAR, way UTINYINT, touches BIGINT, strange BIGINT,"
+    " dark BIGINT, rate UINTEGER, result UTINYINT, low UBIGINT, high UBIGINT)"
+)
 
 GROUPS_SQL = """
-CREATE OR REPLACE TEMP VIEW tried AS
-SELECT
-    source_hi, source_lo, interface, way, device_hi, device_lo, begun, client_lo, dark, rate, result, lan, flagless
-FROM touches ANTI JOIN reflections USING (server_hi, server_lo, interface, source_net)
-WHERE opened AND interface IS NOT NULL AND way <> 1 AND NOT guest;
-
 CREATE OR REPLACE TEMP TABLE groups AS
 WITH counted AS (
     SELECT
-        source_hi, source_lo, interface, way, count(*) AS touches,
-        count(*) FILTER (NOT lan AND NOT flagless) AS strange,
-        count(*) FILTER (dark) AS dark, min(rate) AS rate, max(result) AS result,
-        min(client_lo) AS low, max(client_lo) AS high
-    FROM tried
+        source_hi, source_lo, interface, way, sum(touches)::BIGINT AS touches, sum(strange)::BIGINT AS strange,
+        sum(dark)::BIGINT AS dark, min(rate) AS rate, max(result) AS result, min(low) AS low, max(high) AS high
+    FROM parts
     GROUP BY ALL
 )
 SELECT row_number() OVER ()::INTEGER AS number, counted.*, in_window, in_all
 FROM counted JOIN required USING (rate) ANTI JOIN taken USING (source_hi, source_lo, interface, way);
-"""
-
-FIRSTS_SQL = """
-SELECT number::BIGINT AS number, begun
-FROM (
-    SELECT number, device_hi, device_lo, min(tried.begun) AS begun
-    FROM tried JOIN (FROM groups WHERE touches >= least(in_window, in_all)) AS many
-        USING (source_hi, source_lo, interface, way)
-    GROUP BY ALL
-)
-ORDER BY number, begun
 """
 
 SCANS_SQL = """
@@ -92,19 +81,38 @@ def build_groups(context: Context) -> None:
     What is in ``taken``, and victims of reflection, are left out.
     """
     con = context.con
+    con.execute(table_sql(PARTS, []))
+    for parts in _parts(context.ledger):
+        con.register("given", parts)
+        con.execute("INSERT INTO parts BY NAME FROM given")
+        con.unregister("given")
     con.execute(GROUPS_SQL)
     ((groups,),) = con.execute("SELECT count(*) FROM groups").fetchall()
-    devices, most = peaks(_firsts(con), groups, context.policy.thresholds.scan_window * SECOND)
+    devices, most = peaks(first_tries(context), groups, context.policy.thresholds.scan_window * SECOND)
     numbers = np.flatnonzero(devices)
     con.register("paces", pa.table({"number": numbers, "devices": devices[numbers], "peak": most[numbers]}))
     con.execute(SCANS_SQL)
     con.unregister("paces")
 
 
-def _firsts(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Group number and time of each device's first touch, sorted."""
-    for batch in con.sql(FIRSTS_SQL).to_arrow_reader(BATCH):
-        yield batch["number"].to_numpy(), batch["begun"].to_numpy()
+def _parts(ledger: Ledger) -> Iterator[pa.Table]:
+    """Partial groups: those of one source, interface and direction add up."""
+    cells, used = np.zeros(CELLS, GROUP), np.zeros(1, np.int64)
+    for rows in ledger.touches.batches():
+        start = 0
+        while start < len(rows):
+            start = group_rows(rows, start, ledger.reflections, cells, used)
+            if start < len(rows):
+                yield _part(cells, ledger)
+                cells[:] = np.zeros((), GROUP)
+                used[0] = 0
+    yield _part(cells, ledger)
+
+
+def _part(cells: npt.NDArray[Any], ledger: Ledger) -> pa.Table:
+    full = cells[cells["touches"] > 0]
+    columns = {name: full[name] for name in GROUP.names or ()}
+    return to_arrow(columns | {"interface": ledger.interface_words(full["interface"])})
 
 
 def source_key(address: str) -> tuple[int, int]:

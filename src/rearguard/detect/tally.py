@@ -3,9 +3,9 @@
 A row is a touch with the place of its group. All but the peers is added up as it comes. Peers must be counted once
 each, and a set of them would grow with the traffic: so a peer is closed when the next one comes, which is right as
 long as the peers of a group come in ascending order. They do where the group's peers are servers, for contacts are
-stored by client and then by server. A group whose peers came in another order is marked as ``broken``; its peers
-are counted again in a second pass, sorted (:func:`rearguard.detect.portrait.draw`). Memory depends on the number of
-groups alone.
+stored by client and then by server; and where they are clients, in the order of clients. A group whose peers came
+in another order is marked as ``broken``; its peers are counted again in a second pass, sorted
+(:func:`rearguard.detect.portrait.draw`). Memory depends on the number of groups alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rearguard.contacts.mix import mix2
 from rearguard.detect.tally_rows import (
     ANSWER,
     BARE,
@@ -38,6 +39,8 @@ __all__ = ["Tally", "narrowed"]
 
 FEW_PORTS = 8
 """Ports of a group that are held as a list; of more, a bitmap of all ports is used."""
+PARTITION = np.uint64(56)
+"""Clients are stored by the upper eight bits of their hash, then by address (:mod:`rearguard.contacts.slices`)."""
 MOST = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 Rows = npt.NDArray[Any]
@@ -71,11 +74,12 @@ class Tally:
             np.zeros((groups, 8192), np.uint8),
         )
 
-    def add(self, rows: Rows) -> Rows:
-        """Count rows of MEMBER; what tells their peers, for when it must be given again."""
+    def add(self, rows: Rows, *, hashed: bool = False) -> Rows:
+        """Count rows of MEMBER; what tells their peers, for when it must be given again. ``hashed``: peers come by
+        partition and then by address, as clients do."""
         _add(rows, self.totals, self.proofs, self.few, self.many)
         told = narrowed(rows)
-        _add_peers(told, self.peers, self.sample)
+        _add_peers(told, hashed, self.peers, self.sample)
         return told
 
     def close(self) -> npt.NDArray[np.int64]:
@@ -85,7 +89,7 @@ class Tally:
 
     def again(self, rows: Rows) -> None:
         """Rows of PEER of broken groups, sorted by group, ``peer_hi`` and ``peer_lo``; all, in pieces."""
-        _add_peers(rows, self.peers, self.sample)
+        _add_peers(rows, False, self.peers, self.sample)
 
     def forget(self, groups: npt.NDArray[np.int64]) -> None:
         """Begin the peers of these groups anew."""
@@ -217,7 +221,7 @@ def _join_runs(rows: Any, made: Any) -> int:
 
 
 @kernel
-def _add_peers(rows: Any, peers: Any, sample: Any) -> None:
+def _add_peers(rows: Any, hashed: bool, peers: Any, sample: Any) -> None:
     for i in range(rows.size):
         row = rows[i]
         into = peers[row.place]
@@ -231,13 +235,24 @@ def _add_peers(rows: Any, peers: Any, sample: Any) -> None:
             into.is_dark |= dark
             continue
         if into.open:
-            if row.peer_hi < into.hi or (row.peer_hi == into.hi and row.peer_lo < into.lo):
+            if _goes_back(row, into, hashed):
                 into.broken = np.uint8(1)
                 continue
             _count_peer(into, row.place, sample)
         into.open = np.uint8(1)
         into.hi, into.lo, into.begun, into.heard = row.peer_hi, row.peer_lo, row.begun, row.packets
         into.rate, into.is_dark = row.rate, dark
+
+
+@inlined
+def _goes_back(row: Any, into: Any, hashed: bool) -> Any:
+    """Whether the row's peer belongs before the open one, so that it may have been counted."""
+    if hashed:
+        was = mix2(into.hi, into.lo) >> PARTITION
+        now = mix2(row.peer_hi, row.peer_lo) >> PARTITION
+        if was != now:
+            return now < was
+    return row.peer_hi < into.hi or (row.peer_hi == into.hi and row.peer_lo < into.lo)
 
 
 @inlined

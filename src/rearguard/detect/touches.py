@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rearguard.catalogue.catalogue import Catalogue
     from rearguard.policy.policy import Policy
 
-__all__ = ["OUTCOMES", "PROTOCOLS", "TOUCHES_SQL", "shared_ports", "table_sql", "view_sql"]
+__all__ = ["OUTCOMES", "PROTOCOLS", "TOUCHES_SQL", "number_sql", "shared_ports", "table_sql", "view_sql"]
 
 OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
 """The order of ``result``: the further, the worse."""
@@ -36,16 +36,21 @@ OUTCOMES = ("unknown", "unanswered", "refused", "answered", "conversed")
 _WENT_ON = bits.SEEN_DATA | bits.SEEN_ACK | bits.SEEN_FIN
 
 
-def _number(column: str, words: Sequence[str]) -> str:
-    """SQL for the place of a word, from 0."""
-    cases = " ".join(f"WHEN '{word}' THEN {place}" for place, word in enumerate(words))
-    return f"CASE {column} {cases} END::UTINYINT"
+def _list(names: Iterable[str]) -> str:
+    """Names as SQL strings; of none, one that no interface has."""
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "''"
+
+
+def number_sql(column: str, words: Sequence[str], kind: str = "UTINYINT") -> str:
+    """SQL for the place of a word, from 0; NULL where it is none of these."""
+    cases = "".join(f" WHEN {_list([word])} THEN {place}" for place, word in enumerate(words))
+    return f"CASE {column}{cases} END::{kind}" if cases else f"NULL::{kind}"
 
 
 TOUCHES_SQL = f"""
 SELECT
     client_hi, client_lo, server_hi, server_lo, port, proto, interface, sampling,
-    {_number("direction", bits.DIRECTIONS)} AS way, {_number("outcome", OUTCOMES)} AS result,
+    {number_sql("direction", bits.DIRECTIONS)} AS way, {number_sql("outcome", OUTCOMES)} AS result,
     client_network, server_network, surveyor, exception, verified, dark,
     tries, packets_c, packets_s, bytes_c, bytes_s, payload_s,
     coalesce(first_c, first) AS begun, coalesce(last_c, last) AS ended, last,
@@ -182,11 +187,6 @@ def _device(policy: Policy) -> tuple[str, str]:
     high = cases.format(*(f"server_hi & {mask}::UBIGINT" for _, mask in masks))
     low = cases.format(*("0" for _ in masks))
     return f"CASE {high} ELSE server_hi END", f"CASE {low} ELSE server_lo END"
-
-
-def _list(names: Iterable[str]) -> str:
-    """Names as SQL strings; of none, one that no interface has."""
-    return ", ".join("'" + name.replace("'", "''") + "'" for name in names) or "''"
 
 
 def table_sql(shape: str, rows: Sequence[tuple[int | str | None, ...]]) -> str:

@@ -21,6 +21,7 @@ from rearguard.contacts.settle import Settled, settle
 from rearguard.contacts.view import RECORD_BITS, View
 from rearguard.contacts.warming import flow_samples, sample_pcap, sample_pcapng
 from rearguard.detect import run as detect
+from rearguard.detect.warming import warm as warm_detection
 from rearguard.filters.border import border
 from rearguard.model.errors import RearguardError, UsageError
 from rearguard.policy import Policy, load_policy, policy_from_flags
@@ -223,6 +224,7 @@ def warm() -> None:
                 progress=Silent(),
                 exports="warm.exports" in files,
             )
+    warm_detection()
 
 
 def _assumed(
