@@ -68,6 +68,8 @@ def rows_of(tmp_path: Path, data: bytes) -> tuple[list[Row], list[Observer]]:
     path.write_bytes(data)
     rows, source = read(path)
     assert source.tally.rows == len(rows)
+    times = [row["ts"] for row in rows]
+    assert (source.tally.first, source.tally.last) == (min(times, default=None), max(times, default=None))
     return rows, list(source.observers)
 
 

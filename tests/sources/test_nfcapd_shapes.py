@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from sources.test_nfcapd import expected, flows, without_observer
 HEADER = 12
 NEXT_HOPS = 7, 9, 10, 11, 14, 20, 29
 """Elements of which no row has anything."""
+NO_NAT_EVENT = {order: struct.pack(order + "HH16x", 25, 20) for order in "<>"}
+"""The element that tells of NAT events, telling of none."""
 
 
 def elements(record: bytes, order: str = "<") -> list[bytes]:
@@ -66,6 +69,19 @@ def test_elements_stand_in_any_order_among_any_others(
         records.append(rebuilt(record, parts, order))
     rows, _ = rows_of(tmp_path, records + records, order)
     assert rows == [row for record, one in enumerate(made + made, 1) for row in expected(one, record)]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(made=st.lists(flows(), min_size=1, max_size=8))
+def test_a_rare_field_that_says_nothing_changes_nothing(tmp_path: Path, order: str, made: list[Flow]) -> None:
+    """Records with rare fields are read by another way than those without; both give the same rows."""
+    plain = [flow_v2(replace(flow, packets_back=0, bytes_back=0), order) for flow in made]
+    with_nat = [rebuilt(one, [*elements(one, order), NO_NAT_EVENT[order]], order) for one in plain]
+    usual, skipped = rows_of(tmp_path, plain, order)
+    other, other_skipped = rows_of(tmp_path, with_nat, order)
+    assert usual == other
+    assert skipped == other_skipped
 
 
 def test_records_of_one_size_and_number_are_told_apart_by_each_element(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ The victim is an empty way, else the oldest way whose server never answered, els
 contacts therefore survive a flood of unanswered ones.
 
 While nearly every look-up misses (spoofed sources, a sweep), keeping singles is of no use: a new one is then
-emitted at once and takes no way (PASSED_BY). Whether that happens changes how many partials there are, and
-nothing that is made of them.
+emitted at once and takes no way (PASSED_BY); seven of eight are not even looked up. Whether that happens changes
+how many partials there are, and nothing that is made of them.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ PASSED_BY = -(1 << 62)
 _EPOCH = 8192  # look-ups after which it is decided anew whether singles pass by
 _USELESS = 7 * _EPOCH // 8  # misses in an epoch from which they do
 
+_UNSEEN = 7  # of eight singles that pass by, those that are not even looked up
+
 _USED = np.uint32(1 << 31)
 _IS_FULL = np.uint32(1 << 30)
 _HASH = np.uint32((1 << 30) - 1)
@@ -64,7 +66,7 @@ _AGE_MAX = (1 << 31) - 1
 class Cache(NamedTuple):
     """``line`` uint32[sets, 16]: eight tags, eight ages; ``single`` and ``full``: a row a way.
 
-    ``epoch`` is (look-ups, misses, whether singles pass by).
+    ``epoch`` is (look-ups, misses, whether singles pass by, how many did).
     """
 
     line: npt.NDArray[np.uint32]
@@ -89,7 +91,7 @@ def new_cache(rows: int) -> Cache:
         _line_aligned(rows // WAYS, np.dtype(np.uint32), 2 * WAYS),
         _line_aligned(rows, SINGLE, 1)[:, 0],
         np.zeros(rows, dtype=dtype(CONTACT)),
-        np.zeros(3, dtype=np.int64),
+        np.zeros(4, dtype=np.int64),
     )
 
 
@@ -145,8 +147,12 @@ def locate(
 ) -> int:
     """The slot of a contact. Not there: a way is made free and ``-1 - slot`` is returned, its key unset.
 
-    Not there, ``single`` and of no use to keep: PASSED_BY, and nothing was changed.
+    ``single`` and of no use to keep: PASSED_BY, and nothing was changed.
     """
+    if single and cache.epoch[2] != 0:
+        cache.epoch[3] += 1
+        if cache.epoch[3] & _UNSEEN != 0:
+            return PASSED_BY
     cache.epoch[0] += 1
     if cache.epoch[0] == _EPOCH:
         cache.epoch[2] = 1 if cache.epoch[1] >= _USELESS else 0

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rearguard.contacts.cache import FULL, SINGLES, WAYS, flush, new_cache, new_emitted
-from rearguard.contacts.census import clear, count_cells, find_cells, new_pool
+from rearguard.contacts.census import clear, count_waiting, new_pool, note_tries
 from rearguard.contacts.hosts import held, new_hosts, note_hosts
 from rearguard.contacts.initiations import INITIATION, note_initiations
 from rearguard.contacts.lanes import Lanes, RowLanes
@@ -112,7 +112,6 @@ class Reducer:
     _cache: Any = None
     _out: Any = None
     _pool: Any = None
-    _cells: Any = None
     _hosts: Any = None
     _hosts_out: Any = None
     _hosts_count: Any = None
@@ -128,7 +127,6 @@ class Reducer:
         self._cache = new_cache(self.sizes.contacts)
         self._out = new_emitted(self.sizes.emitted, ROWS)
         self._pool = new_pool(self.sizes.census_cells)
-        self._cells = np.zeros(ROWS, dtype=np.int32)
         self._hosts = new_hosts(self.sizes.hosts)
         self._hosts_out = np.zeros(ROWS, dtype=dtype(HOST))
         self._hosts_count = np.zeros(1, dtype=np.int64)
@@ -207,22 +205,23 @@ class Reducer:
         self, rows: Any, picked: npt.NDArray[np.int32], of_row: npt.NDArray[np.uint32], span: int
     ) -> None:
         done = 0
-        while done < len(picked):
-            upto = find_cells(
-                rows, picked, done, self._place, of_row, self._pool, self._cells, span, self.guard
-            )
-            count_cells(rows, picked, done, upto, self.guard, self._pool, self._cells)
-            if upto < len(picked):
-                self._census_out()
-            done = upto
+        while True:
+            done = note_tries(rows, picked, done, self._place, of_row, self._pool, span)
+            if done == len(picked):
+                return
+            self._census_out()
 
     def _census_out(self) -> None:
-        lanes, cells = self.partials.lanes, self._pool.cells[: self._pool.now[0]]
-        numbers = cells["observer"].copy()
-        cells["observer"] = lanes.observer[numbers]
-        cells["sampling"] = lanes.sampling[numbers]
-        self.partials.census.add(cells)
-        clear(self._pool)
+        """Hand out all cells, those of the tries that wait included."""
+        lanes, counted = self.partials.lanes, False
+        while not counted:
+            counted = count_waiting(self._pool)
+            cells = self._pool.cells[: self._pool.now[0]]
+            numbers = cells["observer"].copy()
+            cells["observer"] = lanes.observer[numbers]
+            cells["sampling"] = lanes.sampling[numbers]
+            self.partials.census.add(cells)
+            clear(self._pool)
 
     def _note(self, rows: Any, picked: npt.NDArray[np.int32], of_row: npt.NDArray[np.uint32]) -> None:
         done, observer = 0, self.partials.lanes.observer

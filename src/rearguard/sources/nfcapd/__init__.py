@@ -17,7 +17,7 @@ its sampling           type 9                                    types 9, 15
 
 All numbers are in the byte order of the machine that wrote the file; the magic number tells which.
 
-:mod:`.layout` has the headers, :mod:`.unpack` and :mod:`.lzo` (with :mod:`.copies`) unpack blocks, :mod:`.state` is
-what the records that are no flows say to those that are, :mod:`.shapes` remembers where the fields of records of
-layout 2 lie, :mod:`.rows` makes rows, and :mod:`.reader` is the source.
+:mod:`.layout` has the headers, :mod:`.unpack`, :mod:`.lzo` and :mod:`.lz4` (with :mod:`.copies`) unpack blocks,
+:mod:`.state` is what the records that are no flows say to those that are, :mod:`.shapes` remembers where the fields
+of records of layout 2 lie, :mod:`.rows` makes rows, and :mod:`.reader` is the source.
 """

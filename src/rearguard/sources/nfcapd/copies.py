@@ -11,14 +11,12 @@ import numpy as np
 
 from rearguard.model.compiled import Buffer, load
 
-__all__ = ["byte_at", "copy_run", "repeat_run", "repeat_short"]
+__all__ = ["byte_at", "copy_run", "eight", "repeat_run"]
 
 STEP = 16
-SHORT = 32
 _STEP = np.uint64(STEP)
 _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _5, _6, _7, _8 = np.uint64(5), np.uint64(6), np.uint64(7), np.uint64(8)
-_16, _24 = np.uint64(16), np.uint64(24)
 
 
 @load
@@ -38,12 +36,12 @@ def copy_run(source: Buffer, i: int, out: Buffer, o: int, count: int) -> bool:
             out[o + k] = source[i + k]
         return True
     a, z, end = np.uint64(i), np.uint64(o), np.uint64(o + count)
-    _eight(source, a, out, z)
-    _eight(source, a + _8, out, z + _8)
+    eight(source, a, out, z)
+    eight(source, a + _8, out, z + _8)
     while z + _STEP < end:
         a, z = a + _STEP, z + _STEP
-        _eight(source, a, out, z)
-        _eight(source, a + _8, out, z + _8)
+        eight(source, a, out, z)
+        eight(source, a + _8, out, z + _8)
     return True
 
 
@@ -58,7 +56,7 @@ def repeat_run(out: Buffer, o: int, distance: int, count: int) -> bool:
     z, end, back = np.uint64(o), np.uint64(o + count), np.uint64(distance)
     if distance >= 8 and o + count + STEP <= out.size:
         while z < end:
-            _eight(out, z - back, out, z)
+            eight(out, z - back, out, z)
             z += _8
         return True
     while z < end:
@@ -68,31 +66,7 @@ def repeat_run(out: Buffer, o: int, distance: int, count: int) -> bool:
 
 
 @load
-def repeat_short(packed: Buffer, i: int, out: Buffer, o: int, distance: int, length: int, count: int) -> bool:
-    """Copy what most instructions ask for: up to SHORT bytes of what came out eight or more ago, and up to eight of
-    the input behind it. False, and nothing is copied, where it is not that or there is no room for whole steps."""
-    if (
-        i < 0
-        or i + 8 > packed.size
-        or o < distance
-        or o + SHORT + 8 > out.size
-        or distance < 8
-        or not 0 <= length <= SHORT
-        or not 0 <= count <= 8
-    ):
-        return False
-    a, z = np.uint64(o - distance), np.uint64(o)
-    _eight(out, a, out, z)
-    _eight(out, a + _8, out, z + _8)
-    if length > 16:
-        _eight(out, a + _16, out, z + _16)
-        _eight(out, a + _24, out, z + _24)
-    _eight(packed, np.uint64(i), out, np.uint64(o + length))
-    return True
-
-
-@load
-def _eight(source: Buffer, a: np.uint64, out: Buffer, z: np.uint64) -> None:
+def eight(source: Buffer, a: np.uint64, out: Buffer, z: np.uint64) -> None:
     """Eight bytes that are known to be there, all read before one is written."""
     b0, b1, b2, b3 = source[a], source[a + _1], source[a + _2], source[a + _3]
     b4, b5, b6, b7 = source[a + _4], source[a + _5], source[a + _6], source[a + _7]

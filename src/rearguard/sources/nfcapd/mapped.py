@@ -144,7 +144,7 @@ def _flow(b: Buffer, pos: int, stop: int, larger: bool, swapped: Order, t: Any, 
     opener = u8(b, pos + 30) if larger and proto != ICMP and proto != ICMPV6 else 0
     thousand = np.uint64(1000)
     return put_flow(
-        rows, r, t.counts,
+        rows, r, t,
         np.uint64(n32(b, pos + 12, swapped)) * thousand + np.uint64(n16(b, pos + 8, swapped)),
         np.uint64(n32(b, pos + 16, swapped)) * thousand + np.uint64(n16(b, pos + 10, swapped)),
         marks & IPV6 != 0, src_hi, src_lo, dst_hi, dst_lo,

@@ -83,16 +83,16 @@ class NfcapdSource:
         chunk.n = 0
         while self._left or self._next_block():
             chunk.n = self._decode(chunk.rows, chunk.n)
-            self._count(chunk.n)
             if chunk.n + ROOM > chunk.rows.size:
                 yield self._handed(chunk)
                 chunk.n = 0
-        self._count(chunk.n)
         if chunk.n:
             yield self._handed(chunk)
+        else:
+            self._count()
 
     def _handed(self, chunk: Chunk) -> Chunk:
-        self.tally.spans(int(chunk.column("ts").min()), int(chunk.column("ts").max()))
+        self._count()
         self.tally.rows += chunk.n
         return chunk
 
@@ -166,9 +166,11 @@ class NfcapdSource:
         self._at += size
         self._left -= 1
 
-    def _count(self, waiting: int) -> None:
-        counts = self._state.tables.counts
-        tally = self.tally
+    def _count(self) -> None:
+        counts, tally = self._state.tables.counts, self.tally
+        first, last = self._state.tables.times.tolist()
+        if first <= last:
+            tally.spans(first, last)
         tally.records = int(counts[0])
         for number, reason in enumerate(REASONS):
             if number and counts[number]:

@@ -19,7 +19,7 @@ from rearguard.model.bits import (
 )
 from rearguard.model.compiled import inlined, load, wide
 from rearguard.sources.flow import known_of, least_payload
-from rearguard.sources.nfcapd.state import BAD, EMPTY, HEARD, SAMPLERS, UNKNOWN
+from rearguard.sources.nfcapd.state import BAD, EMPTY, HEARD, RECORDS, SAMPLERS, UNKNOWN
 
 __all__ = ["MOST", "count", "exporter_of", "put_flow", "rate_of", "unscaled"]
 
@@ -76,7 +76,7 @@ def unscaled(value: np.uint64, rate: int) -> int:
 def put_flow(
     rows: Any,
     r: int,
-    counts: Any,
+    t: Any,
     first: np.uint64,
     last: np.uint64,
     v6: bool,
@@ -106,7 +106,7 @@ def put_flow(
     """
     most = max(packets, octets, packets_back, octets_back)
     if most > MOST or max(first, last) > LATEST:
-        count(counts, BAD)
+        count(t.counts, BAD)
         return 0
     if packets == 0 and octets == 0 and opener == 0:
         packets, octets = packets_back, octets_back
@@ -123,22 +123,24 @@ def put_flow(
     # A sampler of 1:1 leaves no mark on a flow; another one that left none was not applied to it.
     sampling = rate if scaled or rate == 1 else 0
     start, end = first * MILLISECOND, max(first, last) * MILLISECOND
-    written = 0
+    record, written = t.counts[RECORDS], 0
     if packets != 0 or octets != 0:
         _write(
             rows, r, start, end, v6, src_hi, src_lo, dst_hi, dst_lo, sport, dport, proto, flags,
-            unscaled(packets, divisor), unscaled(octets, divisor), sampling, observer, counts[0], known, why,
+            unscaled(packets, divisor), unscaled(octets, divisor), sampling, observer, record, known, why,
         )  # fmt: skip
         written = 1
     if opener != 0 and (packets_back != 0 or octets_back != 0):
         _write(
             rows, r + written, start, end, v6, dst_hi, dst_lo, src_hi, src_lo, dport, sport, proto,
             flags_back, unscaled(packets_back, divisor), unscaled(octets_back, divisor), sampling, observer,
-            counts[0], known, back,
+            record, known, back,
         )  # fmt: skip
         written += 1
-    if written == 0:
-        count(counts, EMPTY)
+    if written > 0:
+        t.times[0], t.times[1] = min(t.times[0], np.int64(start)), max(t.times[1], np.int64(start))
+    else:
+        count(t.counts, EMPTY)
     return written
 
 

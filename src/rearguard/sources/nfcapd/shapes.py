@@ -16,7 +16,7 @@ from rearguard.sources.nfcapd.loads import Order, n16, n32, r32
 
 __all__ = [
     "COLUMNS", "COUNTS", "EVENT", "FLAGS_BACK", "GENERIC", "HEARD_V4", "HEARD_V6", "IPV4", "IPV6", "MISC",
-    "NAT_EVENT", "OPENER", "SAMPLED", "SIZE", "Shapes", "new_shapes", "shape_of",
+    "NAT_EVENT", "OPENER", "PLAIN", "SAMPLED", "SIZE", "Shapes", "new_shapes", "shape_of",
 ]  # fmt: skip
 
 Shapes = npt.NDArray[np.int64]
@@ -31,7 +31,9 @@ TOO_MANY = -1
 SIZE, NUMBER = 0, 1
 GENERIC, IPV4, IPV6, MISC, OPENER, FLAGS_BACK, COUNTS = 2, 3, 4, 5, 6, 7, 8
 HEARD_V4, HEARD_V6, SAMPLED, EVENT, NAT_EVENT = 9, 10, 11, 12, 13
-HEADS = 14
+PLAIN = 14
+"""1: it has times and counters, addresses and interfaces, and no field that few flows have."""
+HEADS = 15
 """Then each element: where it begins, and its type and size."""
 COLUMNS = HEADS + 2 * ELEMENTS
 
@@ -77,10 +79,10 @@ def _has(b: Buffer, pos: int, size: int, number: int, swapped: Order, shapes: Sh
         raise IndexError("load outside the buffer")
     if shapes[slot, SIZE] != size or shapes[slot, NUMBER] != number:
         return False
-    other = 0
     for k in range(HEADS, HEADS + 2 * number, 2):
-        other |= r32(b, np.uint64(pos + shapes[slot, k]), swapped) ^ shapes[slot, k + 1]
-    return other == 0
+        if r32(b, np.uint64(pos + shapes[slot, k]), swapped) != shapes[slot, k + 1]:
+            return False
+    return True
 
 
 @kernel
@@ -122,6 +124,9 @@ def _learn(b: Buffer, pos: int, size: int, number: int, swapped: Order, shapes: 
             shapes[slot, HEADS + 2 * k] = at
             shapes[slot, HEADS + 2 * k + 1] = n32(b, pos + at, swapped)
         at += length
+    usual = min(shapes[slot, GENERIC], shapes[slot, OPENER], shapes[slot, IPV4] + shapes[slot, IPV6])
+    rare = shapes[slot, COUNTS] + shapes[slot, SAMPLED] + shapes[slot, EVENT] + shapes[slot, NAT_EVENT]
+    shapes[slot, PLAIN] = usual > 0 and rare == 0
     shapes[slot, SIZE] = size
     shapes[slot, NUMBER] = number if number <= ELEMENTS else TOO_MANY
     return slot

@@ -58,14 +58,14 @@ Tables: Any = namedtuple(
         "exporter", "rate", "flows",
         "heard_hi", "heard_lo", "heard_exporter", "wanted",
         "sampler_exporter", "sampler_id", "sampler_rate",
-        "used", "map_slot", "maps", "shapes", "counts", "observers",
+        "used", "map_slot", "maps", "shapes", "counts", "times", "observers",
     ],
 )  # fmt: skip
 """``exporter``: by the file's number of an exporter, its index; ``rate``, ``flows``: by that index. ``heard_*``:
 exporters that no record announced, by the address that their flows tell, and ``wanted``: the one that a kernel
 asks for. ``sampler_*``: samplers by exporter and identifier. ``used``: how many are heard, how many samplers and
 maps there are. ``map_slot`` and ``maps``: extension maps (:mod:`.maps`); ``shapes``: those of records
-(:mod:`.shapes`)."""
+(:mod:`.shapes`). ``times``: of rows, the earliest and the latest ``ts``."""
 
 HEARD, SAMPLERS, MAPS = 0, 1, 2
 
@@ -91,6 +91,7 @@ def _new_tables(map_columns: int) -> Any:
         np.zeros((16, map_columns), np.int32),
         new_shapes(),
         np.zeros(len(REASONS), np.int64),
+        np.array([np.iinfo(np.int64).max, np.iinfo(np.int64).min]),
         new_table(),
     )
 
@@ -150,7 +151,8 @@ class State:
 
     def finish(self) -> None:
         """Write the flows of each exporter to it."""
-        for exporter, flows in zip(self.exporters, self.tables.flows.tolist(), strict=False):
+        told = self.tables.flows[: len(self.exporters)].tolist()
+        for exporter, flows in zip(self.exporters, told, strict=True):
             exporter.records = flows
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rearguard.model.compiled import Buffer
 from rearguard.sources.nfcapd.layout import BLOCK_LIMIT
+from rearguard.sources.nfcapd.lz4 import unpack_lz4
 from rearguard.sources.nfcapd.lzo import unpack_lzo
 
 __all__ = ["Unpacker"]
@@ -21,30 +22,19 @@ class Unpacker:
 
     def __init__(self, compression: str) -> None:
         self._name = compression
-        self._out: Buffer = np.zeros(BLOCK_LIMIT if compression == "lzo" else 0, np.uint8)
+        # Not zeroed, which would cost a small file as much as reading it: no kernel looks at what it did not write.
+        self._out: Buffer = np.empty(BLOCK_LIMIT if compression in _KERNELS else 0, np.uint8)
 
     def unpack(self, packed: Buffer) -> Buffer | None:
         """The block as it was before it was packed; None when it is damaged or too large."""
-        if self._name == "lzo":
-            size = unpack_lzo(packed, self._out)
+        if self._name in _KERNELS:
+            size = _KERNELS[self._name](packed, self._out)
             return self._out[:size] if size > 0 else None
         try:
             data = _METHODS[self._name](packed)
         except (OSError, EOFError, ValueError, RuntimeError, MemoryError):
             return None
         return np.frombuffer(data, np.uint8) if data and len(data) <= BLOCK_LIMIT else None
-
-
-def _lz4(packed: Buffer) -> bytearray:
-    import lz4.block
-
-    try:
-        data: bytearray = lz4.block.decompress(
-            packed.data, uncompressed_size=BLOCK_LIMIT, return_bytearray=True
-        )
-    except lz4.block.LZ4BlockError as error:
-        raise ValueError(str(error)) from error
-    return data
 
 
 def _bzip2(packed: Buffer) -> bytearray:
@@ -65,5 +55,6 @@ def _zstd(packed: Buffer) -> bytearray:
         raise ValueError(str(error)) from error
 
 
+_KERNELS = {"lzo": unpack_lzo, "lz4": unpack_lz4}
 # All give bytes that could be written to, as the other blocks are: numba would compile the decoders twice.
-_METHODS = {"lz4": _lz4, "bzip2": _bzip2, "zstd": _zstd}
+_METHODS = {"bzip2": _bzip2, "zstd": _zstd}
