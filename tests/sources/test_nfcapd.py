@@ -292,6 +292,7 @@ REFUSED = (
     (file_v1([])[:100], "cut short"),
     (file_v1([])[:200], "cut short"),
     (struct.pack("<HH", 0xA50C, 2), "cut short"),
+    (struct.pack(">HH", 0xA50C, 0x0102)[:3], "only 3 bytes"),
 )
 
 
