@@ -55,3 +55,15 @@ def test_another_map_of_observers_forgets_what_was_remembered() -> None:
     first = int(rows.assign(chunk, (np.array([3], dtype=np.uint32),), lanes)[0, 0])
     second = int(rows.assign(chunk, (np.array([4], dtype=np.uint32),), lanes)[0, 0])
     assert [int(lanes.observer[lane]) for lane in (first, second)] == [3, 4]
+
+
+@given(st.integers(1, 300), st.integers(0, 2), st.sampled_from([0, 1, 1000]))
+def test_a_chunk_that_is_said_to_be_even_has_one_lane(count: int, one: int, rate: int) -> None:
+    lanes, rows, numbers = Lanes(), RowLanes(512), np.array([5, 6, 7], dtype=np.uint32)
+    chunk = chunk_of([packet() | {"observer": one, "sampling": rate}] * count)
+    followed = [
+        (int(lanes.observer[k]), int(lanes.sampling[k])) for k in rows.assign(chunk, (numbers,), lanes)[0]
+    ]
+    chunk.even = True
+    (of_row,) = rows.assign(chunk, (numbers,), lanes)
+    assert [(int(lanes.observer[k]), int(lanes.sampling[k])) for k in of_row] == followed

@@ -242,3 +242,13 @@ def test_the_walker_stops_at_its_limit() -> None:
     frames = new_frames(10)
     assert walk_pcap(data, 24, data.size, 25, False, False, False, 101, frames)[1:3] == (80, 1)
     assert walk_pcap(data, 24, data.size, 81, False, False, False, 101, frames)[1:3] == (136, 2)
+
+
+def test_a_chunk_is_even_while_there_is_one_interface(tmp_path: Path) -> None:
+    one = b.enhanced(b.SYN)
+    data = (
+        b.section() + b.interface("<", 101) + one * 3 + b.interface("<", 101) + one + b.enhanced(b.SYN, 1, 1)
+    )
+    with open_source(str(write(tmp_path, data))) as source:
+        seen = [(chunk.even, chunk.column("observer").tolist()) for chunk in source.chunks()]
+    assert seen == [(True, [0, 0, 0]), (False, [0, 1])]

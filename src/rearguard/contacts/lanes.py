@@ -62,6 +62,11 @@ class RowLanes:
             if len(self._of_row) != len(maps):
                 self._of_row = np.zeros((len(maps), self._rows), dtype=np.uint32)
         observer, sampling = chunk.column("observer"), chunk.column("sampling")
+        if chunk.even:
+            one, rate = int(observer[0]), int(sampling[0])
+            for numbers, of_row in zip(maps, self._of_row, strict=True):
+                of_row[: chunk.n] = lanes.number(int(numbers[one]), rate)
+            return self._of_row[:, : chunk.n]
         done = 0
         for _ in range(PATIENCE + len(maps[0])):
             done = _follow(observer, sampling, done, self._rate, self._lane, self._of_row)

@@ -46,6 +46,8 @@ class Chunk:
     rows: Any = field(default_factory=new_rows)
     n: int = 0
     buffer: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    even: bool = False
+    """Whether the source knows that all rows have the observer and the sampling of the first."""
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """The valid part of one column (a view)."""

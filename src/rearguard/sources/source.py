@@ -109,6 +109,7 @@ class PacketSource:
                 continue
             self._count()
             if chunk.n:
+                chunk.even = len(state.observers) == 1
                 yield chunk
                 chunk.n = 0
             if status == MORE:
