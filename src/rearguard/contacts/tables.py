@@ -75,6 +75,7 @@ _ALL_DIFFERENT = ("client_lo", "server_lo", "proof_rec_c", "proof_rec_s", "load_
 
 
 def _compression(column: pa.Field) -> str:
-    """Times (the signed numbers), addresses and pointers are mostly all different: to compress them costs much and
-    gains little."""
-    return "NONE" if pa.types.is_int64(column.type) or column.name in _ALL_DIFFERENT else "LZ4"
+    """Times (the signed numbers), addresses, pointers and sketches (the bytes) are mostly all different: to
+    compress them costs much and gains little."""
+    different = pa.types.is_int64(column.type) or pa.types.is_binary(column.type)
+    return "NONE" if different or column.name in _ALL_DIFFERENT else "LZ4"
