@@ -85,10 +85,10 @@ def settle(
         client, server = label_ends(singles, judge.networks)
         lone = _lone(singles, rows, client)
         counted = _excess(singles, lone, max(0, limit - listed))
-        listed += int(lone.sum())
-        if counted.any():
+        listed += int(np.count_nonzero(lone))
+        if excess := int(np.count_nonzero(counted)):
             crowd.append(_crowd_rows(singles, counted, server, ports))
-            settled.crowd_clients += int(counted.sum())
+            settled.crowd_clients += excess
             singles = singles.take(np.flatnonzero(~counted))
         waiting.append((singles, rows))
         ready += len(singles) + len(rows)
@@ -174,7 +174,7 @@ def _lone(
 
 def _excess(singles: npt.NDArray[Any], lone: npt.NDArray[np.bool_], quota: int) -> npt.NDArray[np.bool_]:
     """Which lone singles are counted and not listed. Partitions come by hash; the lowest hashes are listed."""
-    if int(lone.sum()) <= quota:
+    if np.count_nonzero(lone) <= quota:
         return np.zeros(len(singles), dtype=np.bool_)
     if quota == 0:
         return lone

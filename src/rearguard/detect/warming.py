@@ -1,9 +1,10 @@
-"""Every kernel of this room, called once with nothing: compiled then, and kept for the runs that need it."""
+"""Every kernel of this room, and those that count addresses, called once with nothing: compiled then, and kept."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from rearguard.contacts.different import move, note, total
 from rearguard.detect.grouping import FIRST, GROUP, PROGRESS, first_rows, group_rows
 from rearguard.detect.loads import LOAD, hot_rows, load_rows
 from rearguard.detect.looking import COUNTS, look_rows
@@ -34,3 +35,8 @@ def warm() -> None:
     tally.again(np.zeros(0, PEER))
     tally.close()
     peaks([(nothing, nothing)], 0, 1)
+    numbers, halves, blocks = np.zeros(0, np.uint16), np.zeros(0, np.uint64), np.zeros((2, 4), np.uint64)
+    numbers.flags.writeable = halves.flags.writeable = False  # as Arrow gives them
+    note(numbers, halves, halves, halves, halves, 0, blocks, used)
+    move(blocks, blocks)
+    total(blocks, nothing)

@@ -55,6 +55,16 @@ _ENDS = {
 }
 """What makes a contact one of a finding, by the kind of its subject."""
 
+_PLACES_SQL = f"""
+CREATE OR REPLACE TEMP TABLE plan_places AS
+SELECT
+    network, interface, direction, port, proto, guest, fate, fate = '{DROPPED}' AS dropped,
+    sum(contacts) AS contacts, sum(initiations) AS initiations
+FROM plan_fates
+GROUP BY ALL
+"""
+"""The fates without addresses, for what asks for none; it goes with the views."""
+
 _FATES_SQL = f"""
 CREATE OR REPLACE TEMP TABLE plan_counted AS
 SELECT client_hi, client_lo, server_hi, server_lo, port, proto, interface, direction, network, initiations,
@@ -71,8 +81,11 @@ WHERE direction IN ('internal', 'outbound')
 """
 """The same, but for what enters."""
 
+_TABLES = {"network": "plan_places", "port": "plan_places"}
+"""Where those of a finding without an address are counted, if not in ``plan_counted``."""
+
 _MATCH = """
-FROM plan_counted f JOIN plan_wanted w
+FROM {table} f JOIN plan_wanted w
     ON {end} AND w.side = '{side}' AND f.direction = w.direction AND f.proto = w.proto
     AND CASE WHEN w.interface IS NULL OR w.side = 'port' THEN list_contains(w.ports, f.port)
         ELSE f.interface = w.interface END
@@ -111,12 +124,13 @@ def attribute(
     """Initiations (dropped, passed) by finding; and (contacts, initiations) that never enter, by direction.
 
     Of what stays inside or goes out only what belongs to a finding counts: customers opening their own router's
-    page, or a server elsewhere, is nobody's business.
+    page, or a server elsewhere, is nobody's business. Leaves the table ``plan_places``: fates by place.
     """
+    con.execute(_PLACES_SQL)
     by_finding: dict[str, tuple[int, int]] = {}
     with _laid_beside(con, findings, _FATES_SQL) as wanted:
         for side in sorted({row["side"] for row in wanted}):
-            sql = _COUNT_SQL.format(end=_ENDS[side], side=side)
+            sql = _COUNT_SQL.format(table=_TABLES.get(side, "plan_counted"), end=_ENDS[side], side=side)
             for name, dropped, passed in con.execute(sql).fetchall():
                 by_finding[name] = (dropped, passed)
         return by_finding, _beyond(con, wanted)
@@ -155,7 +169,7 @@ def _beyond(con: duckdb.DuckDBPyConnection, wanted: Sequence[dict[str, Any]]) ->
         return {}
     con.execute(_BEYOND_TABLE_SQL)
     for side in sorted(sides):
-        con.execute(_KEEP_SQL.format(end=_ENDS[side], side=side))
+        con.execute(_KEEP_SQL.format(table="plan_counted", end=_ENDS[side], side=side))
     return {way: (contacts, count) for way, contacts, count in con.execute(_BEYOND_SQL).fetchall()}
 
 

@@ -7,9 +7,10 @@ here; what the input does not show is counted as unjudged, or said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rearguard.filters.verdicts import PLAN
 from rearguard.model.bits import SEEN_ACK, SEEN_DATA, SEEN_DATAGRAM, SEEN_SYN, SEEN_SYNACK
@@ -50,65 +51,39 @@ class Collateral:
     sampled: int = 0
 
 
-_COLLATERAL_SQL = f"""
-WITH hits AS (
-    SELECT
-        c.plan, j.*, CASE WHEN c.by_port THEN packets_c ELSE unacked END AS lost,
-        target AND NOT coalesce(authorised, false) AND initiations > 0 AND NOT guest AS meant,
-        target AND coalesce(authorised, false) AND initiations > 0 AS allowed,
-        authorised_by IN (FROM plan_home) AS at_home,
-        -- An address that never sends, or only refuses, had no part in what it was sent.
-        NOT target AND NOT dark AND (packets_s = 0 OR seen_s & {_TOOK_PART} <> 0) AS asked
-    FROM plan_contacts j
-    JOIN plan_cells c ON c.network = j.server_network AND c.six = j.six AND c.proto = j.proto AND c.port = j.port
-    WHERE j.direction IN ('inbound', 'internal') AND NOT j.untouchable AND NOT j.permitted
-),
-entering AS (SELECT * FROM hits WHERE direction = 'inbound'),
-crowds AS (
-    SELECT c.plan, sum(tries)::BIGINT AS initiations, sum(clients)::BIGINT AS contacts
-    FROM (SELECT *, NOT (server_hi = 0 AND server_lo >> 32 = 65535) AS six FROM crowd
-          WHERE direction = 'inbound' AND interface IS NOT NULL) k
-    JOIN plan_cells c ON c.network = k.network AND c.six = k.six AND c.proto = k.proto AND c.port = k.port
-    GROUP BY c.plan
-),
-counted AS (
-    SELECT
-        plan,
-        coalesce(sum(initiations) FILTER (meant), 0)::BIGINT AS initiations,
-        count(*) FILTER (meant) AS contacts,
-        coalesce(sum(initiations) FILTER (allowed AND NOT coalesce(at_home, false)), 0)::BIGINT AS authorised,
-        coalesce(sum(initiations) FILTER (allowed AND at_home), 0)::BIGINT AS at_home,
-        count(*) FILTER (target AND guest AND NOT coalesce(authorised, false) AND lost > 0) AS services,
-        count(*) FILTER (asked AND lost > 0) AS replies,
-        count(*) FILTER (NOT target AND NOT asked AND lost > 0) AS unasked,
-        coalesce(sum(lost) FILTER (asked OR (target AND guest AND NOT coalesce(authorised, false))), 0)::BIGINT
-            AS packets,
-        count(*) FILTER (asked AND lost IS NULL) AS unjudged,
-        coalesce(sum(initiations) FILTER (meant AND surveyor IS NOT NULL), 0)::BIGINT AS surveyors,
-        coalesce(sum(initiations) FILTER (meant AND exception IS NOT NULL), 0)::BIGINT AS exceptions,
-        count(*) FILTER (sampling <> 1) AS sampled
-    FROM entering
-    GROUP BY plan
-),
-remotes AS (
-    SELECT plan, count(*) AS remotes
-    FROM (SELECT DISTINCT plan, client_hi, client_lo FROM entering WHERE meant) GROUP BY plan
-),
-devices AS (
-    SELECT plan, count(*) AS devices
-    FROM (SELECT DISTINCT plan, server_hi, server_lo FROM entering WHERE meant) GROUP BY plan
-),
-within AS (
-    SELECT plan, count(*) AS internal FROM hits WHERE direction = 'internal' AND initiations > 0 GROUP BY plan
+_MEANT = "target AND NOT coalesce(authorised, false) AND initiations > 0 AND NOT guest"
+_CELLS = (
+    "plan_cells c ON c.network = j.server_network AND c.six = j.six AND c.proto = j.proto AND c.port = j.port"
 )
+
+_CELLS_SQL = "SELECT plan, number, by_port, network, six, proto, port FROM plan_cells"
+
+_ALIKE_SQL = f"""
 SELECT
-    plan, coalesce(counted.initiations, 0) + coalesce(crowds.initiations, 0) AS initiations,
-    coalesce(counted.contacts, 0) + coalesce(crowds.contacts, 0) AS contacts,
-    coalesce(remotes, 0) + coalesce(crowds.contacts, 0) AS remotes,
-    devices, counted.* EXCLUDE (plan, initiations, contacts), internal
-FROM (SELECT DISTINCT plan FROM plan_cells)
-LEFT JOIN counted USING (plan) LEFT JOIN remotes USING (plan) LEFT JOIN devices USING (plan)
-LEFT JOIN crowds USING (plan) LEFT JOIN within USING (plan)
+    server_network, six, proto, port, direction = 'inbound' AS entering, authorised_by, {_MEANT} AS meant,
+    target AND coalesce(authorised, false) AND initiations > 0 AS allowed,
+    target AND guest AND NOT coalesce(authorised, false) AS visiting,
+    NOT target AS reply,
+    -- An address that never sends, or only refuses, had no part in what it was sent.
+    NOT dark AND (packets_s = 0 OR seen_s & {_TOOK_PART} <> 0) AS took_part,
+    surveyor IS NOT NULL AS surveyed, exception IS NOT NULL AS excepted,
+    count(*) AS contacts, sum(initiations) AS initiations,
+    count(*) FILTER (initiations > 0) AS initiating, count(*) FILTER (sampling <> 1) AS sampled,
+    count(*) FILTER (packets_c > 0) AS with_packets, sum(packets_c) AS packets,
+    count(*) FILTER (unacked > 0) AS with_unacked, coalesce(sum(unacked), 0) AS unacked,
+    count(*) FILTER (unacked IS NULL) AS untold
+FROM plan_contacts
+WHERE direction IN ('inbound', 'internal') AND NOT untouchable AND NOT permitted
+GROUP BY ALL
+"""
+"""Contacts that are alike together: few rows, so what is asked of all is not asked again for each plan."""
+
+_CROWDS_SQL = """
+SELECT c.plan, sum(tries)::BIGINT, sum(clients)::BIGINT
+FROM (SELECT *, NOT (server_hi = 0 AND server_lo >> 32 = 65535) AS six FROM crowd
+      WHERE direction = 'inbound' AND interface IS NOT NULL) k
+JOIN plan_cells c ON c.network = k.network AND c.six = k.six AND c.proto = k.proto AND c.port = k.port
+GROUP BY c.plan
 """
 
 _UNSEEN_SQL = """
@@ -123,13 +98,63 @@ WHERE j.direction = 'outbound' AND j.proto = 17 AND j.packets_s > 0
 
 def collateral_of(con: duckdb.DuckDBPyConnection) -> dict[str, Collateral]:
     """By plan; :func:`rearguard.filters.verdicts.laid_out` must hold."""
-    answer = con.execute(_COLLATERAL_SQL)
+    cells: dict[tuple[Any, ...], list[tuple[str, bool]]] = {}
+    numbers: dict[str, int] = {}
+    for plan, number, by_port, *place in con.execute(_CELLS_SQL).fetchall():
+        numbers[plan] = number
+        cells.setdefault(tuple(place), []).append((plan, by_port))
+    home = {name for (name,) in con.execute("FROM plan_home").fetchall()}
+    found: dict[str, Counter[str]] = {plan: Counter() for plan in numbers}
+    answer = con.execute(_ALIKE_SQL)
     names = [column[0] for column in answer.description]
-    found: dict[str, Collateral] = {}
-    for row in answer.fetchall():
-        plan, *counts = row
-        found[plan] = Collateral(**{name: count or 0 for name, count in zip(names[1:], counts, strict=True)})
-    return found
+    for network, six, proto, port, *row in answer.fetchall():
+        for plan, by_port in cells.get((network, six, proto, port), ()):
+            _count(found[plan], dict(zip(names[4:], row, strict=True)), by_port, home)
+    if any(counts["contacts"] for counts in found.values()):
+        addresses = _addresses(con, max(numbers.values()) + 1)
+        for plan, number in numbers.items():
+            found[plan]["remotes"], found[plan]["devices"] = addresses[number]
+    for plan, tries, clients in con.execute(_CROWDS_SQL).fetchall():
+        found[plan].update(initiations=tries, contacts=clients, remotes=clients)
+    return {plan: Collateral(**counts) for plan, counts in found.items()}
+
+
+def _count(counts: Counter[str], alike: dict[str, Any], by_port: bool, home: Container[str]) -> None:
+    """Add contacts that are alike, which a cell of the plan guards."""
+    initiations = alike["initiations"]
+    if not alike["entering"]:
+        counts["internal"] += alike["initiating"]
+        return
+    counts["sampled"] += alike["sampled"]
+    if alike["meant"]:
+        counts["initiations"] += initiations
+        counts["contacts"] += alike["contacts"]
+        counts["surveyors"] += initiations if alike["surveyed"] else 0
+        counts["exceptions"] += initiations if alike["excepted"] else 0
+    if alike["allowed"]:
+        counts["at_home" if alike["authorised_by"] in home else "authorised"] += initiations
+    losing, lost = alike["with_unacked"], alike["unacked"]
+    if by_port:
+        losing, lost = alike["with_packets"], alike["packets"]
+    if alike["visiting"]:
+        counts["services"] += losing
+    elif alike["reply"]:
+        counts["replies" if alike["took_part"] else "unasked"] += losing
+    if alike["visiting"] or (alike["reply"] and alike["took_part"]):
+        counts["packets"] += lost
+    if alike["reply"] and alike["took_part"] and not by_port:
+        counts["unjudged"] += alike["untold"]
+
+
+def _addresses(con: duckdb.DuckDBPyConnection, plans: int) -> list[tuple[int, int]]:
+    """By number of the plan, the different remotes and devices of initiations that would be dropped."""
+    from rearguard.contacts.different import different
+
+    return different(
+        con, plans, "c.number",
+        f"plan_contacts j JOIN {_CELLS}"
+        f" WHERE j.direction = 'inbound' AND NOT j.untouchable AND NOT j.permitted AND {_MEANT}",
+    )  # fmt: skip
 
 
 def unseen_replies(con: duckdb.DuckDBPyConnection) -> int:

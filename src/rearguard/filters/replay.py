@@ -96,7 +96,7 @@ class Replay:
 
 _FATES_SQL = """
 SELECT fate, sum(contacts)::BIGINT, sum(initiations)::BIGINT
-FROM plan_fates
+FROM plan_places
 WHERE direction = 'inbound' AND interface IS NOT NULL AND NOT guest
 GROUP BY fate
 """
@@ -110,6 +110,7 @@ SELECT
     count(*) FILTER (direction = 'outbound' AND outcome IN ('answered', 'conversed')
         AND list_contains($clouds, client_network))
 FROM plan_contacts
+WHERE direction = 'outbound' OR (direction = 'inbound' AND target AND (authorised OR was_open))
 """
 
 

@@ -40,7 +40,8 @@ DROPPED = "dropped"
 
 _WENT_ON = SEEN_DATA | SEEN_ACK | SEEN_FIN
 _TABLES = {
-    "plan_cells": "plan VARCHAR, network VARCHAR, six BOOLEAN, proto UTINYINT, port USMALLINT, by_port BOOLEAN",
+    "plan_cells": "plan VARCHAR, number USMALLINT, network VARCHAR, six BOOLEAN, proto UTINYINT, port USMALLINT, "
+    "by_port BOOLEAN",
     "plan_left": "network VARCHAR, six BOOLEAN, proto UTINYINT, port USMALLINT, reason VARCHAR",
     "plan_rights": "network VARCHAR, proto UTINYINT, port USMALLINT, controller VARCHAR",
     "plan_sources": "controller VARCHAR, first_hi UBIGINT, first_lo UBIGINT, last_hi UBIGINT, last_lo UBIGINT",
@@ -158,6 +159,7 @@ LEFT JOIN plan_left l ON l.network = j.network AND l.six = j.six AND l.proto = j
 
 
 _CLEAR_SQL = """
+DROP TABLE IF EXISTS temp.plan_places;
 DROP VIEW IF EXISTS temp.plan_fates;
 DROP VIEW IF EXISTS temp.plan_contacts;
 DROP TABLE IF EXISTS temp.plan_permitted;
@@ -177,9 +179,10 @@ def laid_out(
     cells = {
         (plan, cell.network, cell.family, cell.port): cell for plan, each in plans.items() for cell in each
     }
+    number = {plan: place for place, plan in enumerate(plans)}
     rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "plan_cells": (
-            (plan, network, family == 6, PROTOCOL[port.transport], port.number, cell.by_port)
+            (plan, number[plan], network, family == 6, PROTOCOL[port.transport], port.number, cell.by_port)
             for (plan, network, family, port), cell in cells.items()
         ),
         "plan_left": _left(left),
