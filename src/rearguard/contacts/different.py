@@ -24,7 +24,7 @@ __all__ = ["Different", "different"]
 
 FEW = 8_192
 """Contacts up to which a set of Python's counts: to load a kernel would take longer."""
-LEAST, MOST = 1 << 14, 1 << 20
+LEAST, MOST = 1 << 14, 1 << 18
 """Entries of the table, of 32 bytes, half of which are used: at first, and when blocks go to the database."""
 BATCH = 65_536
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -25,6 +24,7 @@ from rearguard.contacts.spill import side_by_side
 from rearguard.contacts.tables import Filling
 from rearguard.contacts.view import CENSUS_SQL, CROWD_SQL, INITIATIONS_SQL, JUDGED_SQL
 from rearguard.model.bits import DIRECTIONS, INBOUND
+from rearguard.model.memory import give_back
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,19 +111,9 @@ def settle(
     opened = armed(partials.initiations, attacked)
     initiations.add(to_arrow({name: opened[name] for name in opened.dtype.names or ()}))
     initiations.show(con)
-    _give_back()
+    give_back()
     clock("census")
     return settled
-
-
-def _give_back() -> None:
-    """Return freed memory to the system before detection needs its own: Arrow and glibc keep it otherwise."""
-    pa.default_memory_pool().release_unused()
-    trim = getattr(
-        ctypes.CDLL(None), "malloc_trim", None
-    )  # other C libraries have no such call and no such habit
-    if trim is not None:
-        trim(0)
 
 
 def _judged(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BATCH", "schema", "write"]
 
-BATCH = 16_384
+BATCH = 8_192
 
 _NONE = 255  # proof_rank_*: that side has no record
 _NEVER = 2**63 - 1  # load_time_*: that side sent no payload

@@ -24,6 +24,7 @@ from rearguard.detect import run as detect
 from rearguard.detect.warming import warm as warm_detection
 from rearguard.filters.border import border
 from rearguard.model.errors import RearguardError, UsageError
+from rearguard.model.memory import give_back
 from rearguard.policy import Policy, load_policy, policy_from_flags
 from rearguard.report.analysis import Analysis, SamplingLine
 from rearguard.report.counts import count_contacts
@@ -123,6 +124,7 @@ def analyze(
         notes.extend(known_lines.notes())
     with _enough_memory(policy):
         result = detect(view, policy, catalogue)
+        give_back()
         clock("detect")
         findings = result.findings
         if reports is not None:

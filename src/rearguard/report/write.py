@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rearguard.filters.render.nftables import HEADLINE
 from rearguard.model.errors import InputError, Place, UsageError
+from rearguard.model.memory import give_back
 from rearguard.report.cases import NAMES
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ def _fill(analysis: Analysis, draft: Path, studio: Studio) -> list[Path]:
     timed = _stopwatch(analysis)
     data = timed("report: chart data", lambda: chart_data(analysis))
     studio.ask(data)
-    text = timed("report: findings.json", lambda: findings_json.dumps(analysis))
-    (draft / "findings.json").write_text(text, encoding="ascii")
+    found = draft / "findings.json"
+    timed("report: findings.json", lambda: found.write_text(findings_json.dumps(analysis), encoding="ascii"))
+    give_back()
     timed("report: contacts.parquet", lambda: contacts_parquet.write(analysis, draft / "contacts.parquet"))
     made = [Path("findings.json"), Path("contacts.parquet")]
     for edge in analysis.border.edges if analysis.border is not None else ():

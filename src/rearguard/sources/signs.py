@@ -21,7 +21,11 @@ _MARK = b"\xef\xbb\xbf"
 def is_nfcapd(head: bytes) -> bool:
     """A file of nfcapd, of either byte order: the magic number 0xA50C and the number of its layout."""
     mark = "little" if head[:2] == b"\x0c\xa5" else "big" if head[:2] == b"\xa5\x0c" else ""
-    return len(head) > 3 and mark != "" and 1 <= int.from_bytes(head[2:4], "big" if mark == "big" else "little") <= 9
+    return (
+        len(head) > 3
+        and mark != ""
+        and 1 <= int.from_bytes(head[2:4], "big" if mark == "big" else "little") <= 9
+    )
 
 
 def is_ipfix(head: bytes) -> bool:
