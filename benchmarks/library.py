@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,5 +74,7 @@ class Library:
         part = path.with_suffix(".part")
         with part.open("wb") as file:
             content = generate(shape, size, seed, start, file)
+            # While gigabytes wait to be written, whoever writes, a spill for one, is made to wait with them.
+            os.fsync(file.fileno())
         truth.write_text(json.dumps(content) + "\n")
         part.rename(path)
