@@ -165,3 +165,29 @@ def test_what_the_list_in_force_does_to_fragments_does_not_keep_ours_out(name: s
     said = [line.text.partition(" ")[2] for line in merged.lines if line.number in spare]
     assert said == ["permit tcp any any established"]
     assert sum("fragments" in line.text for line in merged.lines) == 1
+
+
+SETS = {
+    "routeros": r"add list=",
+    "iptables": r"add rg",
+    "vyos": r"set firewall group",
+    "nokia-sros": r"/configure filter match-list",
+    "huawei-vrp": r" ip(v6)? address ",
+}
+"""How the lines begin that are addresses or ports of a set."""
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_line_of_a_set_can_go(name: str) -> None:
+    made, platform, checked = made_for(name, SPARE), PLATFORMS[name], 0
+    for file, text in made.written.files.items():
+        lines = text.split("\n")
+        for at in (at for at, line in enumerate(lines) if re.match(SETS[name], line)):
+            files = {**made.written.files, file: "\n".join([*lines[:at], "", *lines[at + 1 :]])}
+            try:
+                proof = prove(made.filter, platform.read(files), wary=platform.ability.wary)
+            except RearguardError:
+                continue
+            assert not proof.holds, lines[at]
+            checked += 1
+    assert checked > 5

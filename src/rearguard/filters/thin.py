@@ -1,9 +1,9 @@
-"""A filter without the rules, and without the far addresses of its permits, that change nothing.
+"""A filter without what changes nothing: rules, far addresses of its permits, ports of its drops.
 
 What never_block lists may be refused by an earlier rule (an own address that comes from outside is forged), a
-controller may stand under never_block, and later fragments need no rule on a platform that never takes their data
-for ports. Whether something changes nothing is decided by the prover, in each of the platform's readings; nothing
-is widened, and what is left means the same.
+controller may stand under never_block, two drops may name one port, and later fragments need no rule on a platform
+that never takes their data for ports. Whether something changes nothing is decided by the prover, in each of the
+platform's readings; nothing is widened, and what is left means the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from rearguard.filters.lines import AccessList, line_of
-from rearguard.filters.model import Attachment, Filter, Rule, Verdict
+from rearguard.filters.model import Attachment, Filter, PortSet, Rule, Verdict
 from rearguard.filters.prove.lean import lean
 from rearguard.filters.readings import readings
 from rearguard.model.address import Network
@@ -20,13 +20,17 @@ from rearguard.model.prefixes import PrefixSet
 
 __all__ = ["thinned"]
 
-Part = tuple[Rule, Network | None]
-"""A rule, or what is left of it for one of its far prefixes."""
+Share = Network | int | None
+"""A far prefix, or a port."""
+Part = tuple[Rule, Share]
+"""A rule, or what is left of it for one share."""
+MOST_PORTS = 1024
+"""Ports of a drop up to which each is asked."""
 
 
 def thinned(given: Filter, wary: Collection[int]) -> Filter:
     """The same filter in the fewest rules; ``wary``: families in which it must hold in both readings."""
-    left: dict[str, list[Network | None]] = {}
+    left: dict[str, list[Share]] = {}
     for attachment in Attachment:
         for family in (4, 6):
             rules = [
@@ -52,10 +56,17 @@ def _needed(
 
 
 def _parts(rule: Rule) -> list[Part]:
-    far = _far(rule)
-    if rule.verdict is Verdict.DROP or far is None:
-        return [(rule, None)]
-    return [(rule, prefix) for prefix in far]
+    shares: list[Share] = []
+    if rule.verdict is Verdict.PASS:
+        shares += _far(rule) or ()
+    elif (ports := _ports(rule)) is not None and sum(b - a + 1 for a, b in ports.ranges) <= MOST_PORTS:
+        shares += ports
+    return [(rule, share) for share in shares or (None,)]
+
+
+def _ports(rule: Rule) -> PortSet | None:
+    """The ports of our end."""
+    return rule.box.dports if rule.box.attachment is Attachment.ENTERING else rule.box.sports
 
 
 def _far(rule: Rule) -> PrefixSet | None:
@@ -63,13 +74,18 @@ def _far(rule: Rule) -> PrefixSet | None:
     return rule.box.sources if rule.box.attachment is Attachment.ENTERING else rule.box.destinations
 
 
-def _only(rule: Rule, prefixes: Sequence[Network | None]) -> Rule:
-    """The rule for these far prefixes."""
+def _only(rule: Rule, shares: Sequence[Share]) -> Rule:
+    """The rule for these far prefixes, or these ports."""
+    entering = rule.box.attachment is Attachment.ENTERING
+    ports = [share for share in shares if isinstance(share, int)]
+    if ports:
+        few = PortSet.of(ports)
+        box = replace(rule.box, dports=few) if entering else replace(rule.box, sports=few)
+        return replace(rule, box=box)
     far = _far(rule)
-    some = [prefix for prefix in prefixes if prefix is not None]
+    some = [share for share in shares if share is not None and not isinstance(share, int)]
     if far is None or not some or len(some) == len(far):
         return rule
     fewer = PrefixSet.of(some)
-    entering = rule.box.attachment is Attachment.ENTERING
     box = replace(rule.box, sources=fewer) if entering else replace(rule.box, destinations=fewer)
     return replace(rule, box=box)
